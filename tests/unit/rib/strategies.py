@@ -1,0 +1,141 @@
+"""Generated UPDATEs: all that a session may carry, in every shape that the RFCs allow; and mutated ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from struct import pack
+
+from hypothesis import strategies as st
+
+from tests.unit.rib import wire
+from tests.unit.rib.sessions import decoder
+from vrfbgp.model import Family
+from vrfbgp.rib.decode import Decoder
+
+
+@dataclass(frozen=True)
+class Speech:
+    """What two sides agreed on, as far as it changes the meaning of an UPDATE."""
+
+    internal: bool
+    asn4: bool
+    add_path: frozenset[Family]
+
+    def decoder(self) -> Decoder:
+        return decoder(internal=self.internal, asn4=self.asn4, add_path=self.add_path, extended_message=True)
+
+
+speeches = st.builds(
+    Speech, st.booleans(), st.booleans(), st.frozensets(st.sampled_from(list(Family)), max_size=2)
+)
+
+octets4 = st.integers(0, 0xFFFFFFFF)
+host_addresses = st.integers(0x01000000, 0xDFFFFFFF).filter(lambda number: number >> 24 != 127)
+ipv6_hosts = st.integers(0x2 << 124, (0x4 << 124) - 1).map(lambda number: number.to_bytes(16, "big"))
+link_locals = st.integers(1, 1 << 63).map(lambda number: b"\xfe\x80" + bytes(6) + number.to_bytes(8, "big"))
+
+
+def as_numbers(asn4: bool) -> st.SearchStrategy[int]:
+    return st.integers(1, 0xFFFFFFFF if asn4 else 0xFFFF) | st.sampled_from([1, 23456, 64501])
+
+
+def as_paths(asn4: bool, confederation: bool) -> st.SearchStrategy[bytes]:
+    """Values of AS_PATH."""
+    kinds = [1, 2, 2, 2, 3, 4] if confederation else [1, 2, 2, 2]
+    segment = st.tuples(st.sampled_from(kinds), st.lists(as_numbers(asn4), min_size=1, max_size=8))
+    return st.lists(segment, max_size=5).map(lambda path: wire.as_path_value(path, asn4))
+
+
+def fields(family: Family, add_path: bool, *, stray: bool = True, least: int = 0) -> st.SearchStrategy[bytes]:
+    """NLRI of a family, with stray bits behind the prefixes if `stray`."""
+
+    def one(length: int, number: int, path_id: int) -> bytes:
+        octets = (length + 7) // 8
+        if not stray:
+            number = number >> (family.bits - length) << (family.bits - length)
+        body = bytes((length,)) + number.to_bytes(family.bits // 8, "big")[:octets]
+        return (pack("!I", path_id) if add_path else b"") + body
+
+    prefix = st.builds(one, st.integers(0, family.bits), st.integers(0, (1 << family.bits) - 1), octets4)
+    return st.lists(prefix, min_size=least, max_size=8).map(b"".join)
+
+
+def units(octets: int, most: int = 6) -> st.SearchStrategy[bytes]:
+    """A whole number of units of so many octets, at least one."""
+    sizes = st.integers(1, most).map(lambda count: count * octets)
+    return sizes.flatmap(lambda size: st.binary(min_size=size, max_size=size))
+
+
+@st.composite
+def blocks(draw: st.DrawFn, speech: Speech, *, native: bool) -> bytes:
+    """Plain attributes that belong to an announcement, in any order, well formed.
+
+    Confederation segments are not mixed with AS4_PATH: there ExaBGP departs from RFC 6793 4.2.3.
+    """
+    path = as_paths(speech.asn4, confederation=speech.internal and speech.asn4)
+    values: dict[int, bytes] = {1: bytes((draw(st.integers(0, 2)),)), 2: draw(path)}
+    if native:
+        values[3] = IPv4Address(draw(host_addresses)).packed
+    number = octets4.map(lambda value: pack("!I", value))
+    possible: dict[int, st.SearchStrategy[bytes]] = {
+        4: number,
+        6: st.just(b""),
+        7: st.builds(
+            lambda asn, address: (pack("!I", asn) if speech.asn4 else pack("!H", asn)) + pack("!I", address),
+            as_numbers(speech.asn4),
+            octets4,
+        ),
+        8: units(4),
+        16: units(8),
+        32: units(12),
+    }
+    if speech.internal:
+        possible |= {5: number, 9: number, 10: units(4)}
+    if not speech.asn4:
+        possible[17] = as_paths(True, confederation=False).filter(bool)
+        possible[18] = st.builds(lambda asn, address: pack("!II", asn, address), as_numbers(True), octets4)
+    for code in draw(st.sets(st.sampled_from(sorted(possible)))):
+        values[code] = draw(possible[code])
+    extended = draw(st.sets(st.sampled_from(sorted(values))))
+    order = draw(st.permutations(sorted(values)))
+    flags = {code: wire.FLAGS[code] | (0x10 if code in extended else 0) for code in values}
+    return b"".join(wire.attribute(code, values[code], flags[code]) for code in order)
+
+
+@st.composite
+def messages(draw: st.DrawFn, speech: Speech, *, stray: bool = True) -> bytes:
+    """A well-formed UPDATE: withdrawals and announcements, of old and in the multiprotocol form."""
+
+    def field(family: Family, least: int = 0) -> bytes:
+        return draw(fields(family, family in speech.add_path, stray=stray, least=least))
+
+    withdrawn, announced = field(Family.IPV4), field(Family.IPV4)
+    reach = unreach = b""
+    if draw(st.booleans()):
+        hop = draw(ipv6_hosts | st.builds(lambda first, second: first + second, ipv6_hosts, link_locals))
+        reach = wire.attribute(14, wire.reach(hop, ()) + field(Family.IPV6, least=1))
+    if draw(st.booleans()):
+        family = draw(st.sampled_from(list(Family)))
+        unreach = wire.attribute(15, wire.unreach((), family) + field(family))
+    plain = draw(blocks(speech, native=bool(announced))) if announced or reach else b""
+    return wire.message(withdrawn, b"".join(draw(st.permutations([reach, unreach, plain]))), announced)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, message: bytes) -> bytes:
+    """A message with octets altered, cut out or put in behind the header, whose length is right again."""
+    body = bytearray(message[19:])
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(body)))
+        match draw(st.sampled_from(["alter", "cut", "insert", "end"])):
+            case "alter" if at < len(body):
+                body[at] = draw(st.integers(0, 255))
+            case "cut":
+                del body[at : at + draw(st.integers(1, 8))]
+            case "insert":
+                body[at:at] = draw(st.binary(min_size=1, max_size=8))
+            case _:
+                del body[at:]
+    body.extend(bytes(max(0, 4 - len(body))))
+    return wire.header(19 + len(body)) + bytes(body)

@@ -1,0 +1,49 @@
+"""Import policy: which paths are taken into the Adj-RIB-In's accepted part (RFC 4271 9.1.1).
+
+Two questions, asked once per UPDATE and once per prefix, so that the common "yes" costs little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from vrfbgp.model import Attributes, Family, Nlri
+from vrfbgp.rib.refusal import Refusal
+
+_IPV4_MARTIANS = frozenset({0, 127, *range(224, 256)})
+"""First octets: "this network", loopback, multicast and reserved (RFC 6890 2.2.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPolicy:
+    """What one peer may announce."""
+
+    local_as: int
+    router_id: IPv4Address
+    allowed_local_as: int = 0
+
+    def refuses(self, attributes: Attributes) -> Refusal | None:
+        """A reason against every prefix of an UPDATE with these attributes."""
+        if attributes.originator_id == self.router_id:
+            return Refusal.OWN_ORIGINATOR
+        seen = sum(asns.count(self.local_as) for _, asns in attributes.as_path)
+        return Refusal.OWN_AS if seen > self.allowed_local_as else None
+
+    def refuses_prefix(self, family: Family, nlri: Nlri) -> Refusal | None:
+        """A reason against one prefix."""
+        return Refusal.MARTIAN if is_martian(family, nlri) else None
+
+
+def is_martian(family: Family, nlri: Nlri) -> bool:
+    """Whether no unicast packet may be sent there; a default route is none."""
+    if nlri[0] == 0:
+        return False
+    first = nlri[1]
+    if family is Family.IPV4:
+        return first in _IPV4_MARTIANS or nlri[1:3] == b"\xa9\xfe"
+    if first == 0:
+        # ::/8 holds the unspecified, the loopback and the mapped addresses (RFC 4291 2.5); but 64:ff9b::/96
+        # is a translator's prefix (RFC 6052) and may be routed.
+        return nlri[1:5] != b"\0\x64\xff\x9b"
+    return first == 0xFF or (first == 0xFE and len(nlri) > 2 and nlri[2] & 0xC0 == 0x80)

@@ -1,0 +1,42 @@
+"""Why a path that a peer announced is not used: never "no" without one of these."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """The value is stable: `status`, `routes`, `explain`, logs and tests show it."""
+
+    NEXT_HOP_UNRESOLVED = "next-hop-unresolved"
+    """Nothing in the network's table leads to the next hop; a default route never does."""
+    NEXT_HOP_OFF_UPLINK = "next-hop-off-uplink"
+    """What leads to the next hop leaves by a device that is no uplink of the network."""
+    NEXT_HOP_LINK_DOWN = "next-hop-link-down"
+    NEXT_HOP_LOOP = "next-hop-loop"
+    """The next hop is reached through the very prefix that it is the next hop of."""
+    NEXT_HOP_LOCAL = "next-hop-local"
+    """The next hop is an address of this node."""
+    OWN_AS = "own-as"
+    """Our AS number is in the AS_PATH more often than allowed (RFC 4271 9.1.2)."""
+    OWN_ORIGINATOR = "own-originator"
+    """We are the ORIGINATOR_ID: it comes back from a route reflector (RFC 4456 8)."""
+    MARTIAN = "martian"
+    """No destination of unicast traffic between networks (RFC 6890)."""
+    BOOTSTRAP = "bootstrap-route"
+    """The network's own connected or configured route has this prefix."""
+
+
+REMEDIES = {
+    Refusal.NEXT_HOP_UNRESOLVED: "let the peer announce itself as next hop, or add a route to it in the "
+    "network's table (reachableBy, bootstrapRoutes)",
+    Refusal.NEXT_HOP_OFF_UPLINK: "routes leave by the network's own uplinks only; check the peer's next hop",
+    Refusal.NEXT_HOP_LINK_DOWN: "bring the link up; the route returns by itself",
+    Refusal.NEXT_HOP_LOOP: "let the peer announce a next hop that is reached without this route",
+    Refusal.NEXT_HOP_LOCAL: "the peer sends our own address as next hop; check its next-hop-self",
+    Refusal.OWN_AS: "raise numAllowedLocalASNumbers of the BGPPeer if this is meant",
+    Refusal.OWN_ORIGINATOR: "nothing to do: this is our own route",
+    Refusal.MARTIAN: "the peer should not announce it",
+    Refusal.BOOTSTRAP: "nothing to do: the connected route leads there",
+}
+"""What to do about each."""
