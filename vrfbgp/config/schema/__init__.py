@@ -1,0 +1,6 @@
+"""The kinds of Calico and Kubernetes that are read, as pydantic models, one module per kind or group.
+
+Calico's spelling is the fields' alias. What is strict refuses unknown fields (`Strict`), what only passes
+through from a cluster is open (`Open`). Each field says in its annotation whether it is acted on, and
+whether it is of `vrfbgp.io/v1alpha1` alone (`effect`): that table is the only one there is.
+"""

@@ -1,0 +1,91 @@
+"""projectcalico.org/v3 BGPConfiguration: what holds for BGP in the cluster (`default`) or on `node.NAME`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from vrfbgp.config.schema.base import Resource, Strict
+from vrfbgp.config.schema.effect import ACTED, OURS, Remark
+from vrfbgp.config.schema.peer import Password
+from vrfbgp.config.schema.scalars import (
+    Address,
+    Bool,
+    EnabledDisabled,
+    Int,
+    Items,
+    LocalAs,
+    Network,
+    Port,
+    RouterId,
+    Seconds,
+    StringMap,
+    Text,
+    one_of,
+    one_of_any_case,
+    within,
+)
+
+_MESH = Remark("sessions between a cluster's nodes are not ours")
+_GATEWAYS_ONLY = Remark("only egress gateways' addresses are announced")
+_PRIORITY = within(1, 2147483646)
+
+
+class ServiceBlock(Strict):
+    cidr: Annotated[Network | None, ACTED] = None
+
+
+class Community(Strict):
+    name: Text = ""
+    value: Text = ""
+
+
+class PrefixAdvertisement(Strict):
+    cidr: Network | None = None
+    communities: Annotated[tuple[Text, ...], Items] = ()
+
+
+class BGPConfigurationSpec(Strict):
+    as_number: Annotated[LocalAs | None, ACTED] = None
+    service_cluster_ips: Annotated[
+        tuple[ServiceBlock, ...], Items, Field(alias="serviceClusterIPs"), ACTED
+    ] = ()
+    service_external_ips: Annotated[
+        tuple[ServiceBlock, ...], Items, Field(alias="serviceExternalIPs"), ACTED
+    ] = ()
+    service_load_balancer_ips: Annotated[
+        tuple[ServiceBlock, ...], Items, Field(alias="serviceLoadBalancerIPs"), ACTED
+    ] = ()
+    log_severity_screen: Annotated[
+        Text, one_of_any_case("Trace", "Debug", "Info", "Warning", "Error", "Fatal"), Remark("it is BIRD's")
+    ] = "Info"
+    node_to_node_mesh_enabled: Annotated[Bool | None, _MESH] = None
+    node_mesh_max_restart_time: Annotated[Seconds | None, _MESH] = None
+    node_mesh_password: Annotated[Password | None, _MESH] = None
+    listen_port: Annotated[Port | None, Remark("no session is waited for, all are opened from here")] = None
+    bind_mode: Annotated[
+        Annotated[Text, one_of("None", "NodeIP")],
+        Remark("no session is waited for, all are opened from here"),
+    ] = "None"
+    communities: Annotated[tuple[Community, ...], Items, _GATEWAYS_ONLY] = ()
+    prefix_advertisements: Annotated[tuple[PrefixAdvertisement, ...], Items, _GATEWAYS_ONLY] = ()
+    service_load_balancer_aggregation: Annotated[EnabledDisabled, _GATEWAYS_ONLY] = "Enabled"
+    ignored_interfaces: Annotated[tuple[Text, ...], Items] = ()
+    local_workload_peering_ipv4: Annotated[Address | None, Field(alias="localWorkloadPeeringIPV4")] = None
+    local_workload_peering_ipv6: Annotated[Address | None, Field(alias="localWorkloadPeeringIPV6")] = None
+    ipv4_normal_route_priority: Annotated[
+        Annotated[Int, _PRIORITY] | None, Field(alias="ipv4NormalRoutePriority")
+    ] = None
+    ipv6_normal_route_priority: Annotated[
+        Annotated[Int, _PRIORITY] | None, Field(alias="ipv6NormalRoutePriority")
+    ] = None
+    program_cluster_routes: EnabledDisabled | None = None
+    extensions: Annotated[StringMap, Remark("they are for BIRD's templates")] = Field(default_factory=dict)
+
+    router_id: Annotated[RouterId | None, Field(alias="routerID"), OURS, ACTED] = None
+    cluster_cidrs: Annotated[tuple[Network, ...], Items, Field(alias="clusterCIDRs"), OURS, ACTED] = ()
+
+
+class BGPConfiguration(Resource):
+    spec: BGPConfigurationSpec = Field(default_factory=BGPConfigurationSpec)

@@ -1,0 +1,82 @@
+"""operator.tigera.io/v1 EgressGateway: pods whose addresses stand for others' traffic outside."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from vrfbgp.config.schema.base import Open, Reference, Resource, Strict
+from vrfbgp.config.schema.effect import ACTED, Remark
+from vrfbgp.config.schema.faults import wrong_type
+from vrfbgp.config.schema.scalars import (
+    EnabledDisabled,
+    ExactNetwork,
+    Int,
+    Int32,
+    Items,
+    StringMap,
+    Text,
+    one_of,
+    within,
+)
+
+_PODS = Remark("the gateway's pods are not run from here")
+_COUNT = within(0, 2147483647)
+
+
+class PoolRef(Strict):
+    """A pool by its name, or a range; if both are given, the range is a part of the pool."""
+
+    name: Annotated[Reference, ACTED] = ""
+    cidr: Annotated[ExactNetwork | None, ACTED] = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> PoolRef:
+        if not self.name and self.cidr is None:
+            raise wrong_type("needs name or cidr, has neither", "")
+        return self
+
+
+class PodSpec(Open):
+    node_selector: Annotated[StringMap, ACTED] = Field(default_factory=dict)
+
+
+class PodTemplate(Open):
+    """Open: it is Kubernetes' pod template, and only where the pods may run matters here."""
+
+    spec: Annotated[PodSpec | None, ACTED] = None
+
+
+class Probe(Strict):
+    ips: Annotated[tuple[Text, ...], Items] = ()
+    urls: Annotated[tuple[Text, ...], Items] = ()
+    interval_seconds: Annotated[Int, _COUNT] | None = None
+    timeout_seconds: Annotated[Int, _COUNT] | None = None
+
+
+class FailureDetection(Strict):
+    health_timeout_data_store_seconds: Annotated[Int, within(1, 2147483647)] = 90
+    icmp_probe: Probe | None = None
+    http_probe: Probe | None = None
+
+
+class Aws(Strict):
+    native_ip: Annotated[EnabledDisabled, Field(alias="nativeIP")] = "Disabled"
+    elastic_ips: Annotated[tuple[Text, ...], Items, Field(alias="elasticIPs")] = ()
+
+
+class EgressGatewaySpec(Strict):
+    ip_pools: Annotated[tuple[PoolRef, ...], Items, Field(alias="ipPools"), ACTED]
+    external_networks: Annotated[tuple[Reference, ...], Items, ACTED] = ()
+    template: Annotated[PodTemplate | None, ACTED] = None
+    replicas: Annotated[Annotated[Int32, _COUNT], _PODS] = 1
+    log_severity: Annotated[
+        Annotated[Text, one_of("Trace", "Debug", "Info", "Warn", "Error", "Fatal")], _PODS
+    ] = "Info"
+    egress_gateway_failure_detection: Annotated[FailureDetection | None, _PODS] = None
+    aws: Annotated[Aws | None, _PODS] = None
+
+
+class EgressGateway(Resource):
+    spec: EgressGatewaySpec = Field(...)
