@@ -1,0 +1,92 @@
+"""Announcements: the egress gateways' addresses, to the peers of their networks and to no others.
+
+An address is announced while it is on this node and its gateway's rules stand; it is taken back before
+they go. The speaker keeps what it was told until it ends, over all its sessions, so only differences are sent;
+when it starts anew it is told everything again. Each session gets an End-of-RIB after them (RFC 4724 2).
+Learned prefixes are never announced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from vrfbgp.host import Host
+from vrfbgp.intent import Intent
+from vrfbgp.model import Family, IPNetwork, PeerId
+from vrfbgp.network import Network
+from vrfbgp.notes import Code, Note
+from vrfbgp.requests import Announce, SendEndOfRib, SpeakerRequest, Withdraw
+from vrfbgp.steering import addresses_here, host_prefix
+
+Key = tuple[PeerId, IPNetwork]
+
+
+class Announcements:
+    """What each speaker was told to announce."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, dict[Key, Announce]] = {}
+        """By network."""
+
+    def forget(self, network: str) -> None:
+        """The network's speaker ended, or starts anew: it knows nothing of it."""
+        self.sent.pop(network, None)
+
+    def withdraw_all(self, network: str) -> list[SpeakerRequest]:
+        """The network goes: take back everything."""
+        return [Withdraw(peer, prefix) for peer, prefix in self.sent.pop(network, {})]
+
+    def requests(
+        self, intent: Intent, host: Host, networks: Mapping[str, Network], ready: Set[str]
+    ) -> tuple[list[SpeakerRequest], list[Note]]:
+        """What to tell the speakers so that they announce just what they should.
+
+        `ready` are the gateways whose rules stand.
+        """
+        requests: list[SpeakerRequest] = []
+        notes: list[Note] = []
+        wanted, held = self._wanted(intent, host, networks, ready)
+        for name, network in networks.items():
+            if not network.speaking:
+                continue
+            sent, now = self.sent.setdefault(name, {}), wanted.get(name, {})
+            for key in [key for key in sent if key not in now and key not in held]:
+                del sent[key]
+                requests.append(Withdraw(*key))
+                notes.append(Note(Code.WITHDRAWN, f"peer {key[0]}", str(key[1])))
+            for key, announce in now.items():
+                if sent.get(key) != announce and key not in held:
+                    sent[key] = announce
+                    requests.append(announce)
+                    notes.append(Note(Code.ANNOUNCED, f"peer {key[0]}", str(key[1])))
+            requests += _ends_of_rib(network, {peer for peer, _ in held})
+        return requests, notes
+
+    def _wanted(
+        self, intent: Intent, host: Host, networks: Mapping[str, Network], ready: Set[str]
+    ) -> tuple[dict[str, dict[Key, Announce]], set[Key]]:
+        """What is to be announced, by network, and what of it must wait for the rules."""
+        wanted: dict[str, dict[Key, Announce]] = {}
+        held: set[Key] = set()
+        for gateway in intent.gateways:
+            if gateway.isolated:
+                continue
+            for prefix in map(host_prefix, addresses_here(gateway, host)):
+                for name in gateway.networks:
+                    for session in networks[name].configured if name in networks else ():
+                        if Family.of(prefix) not in session.families:
+                            continue
+                        key = session.peer, prefix
+                        wanted.setdefault(name, {})[key] = Announce(*key)
+                        if gateway.name not in ready:
+                            held.add(key)
+        return wanted, held
+
+
+def _ends_of_rib(network: Network, held: Set[PeerId]) -> list[SpeakerRequest]:
+    requests: list[SpeakerRequest] = []
+    for peer, session in network.sessions.items():
+        if session.up and session.end_of_rib_due and peer not in held and session.negotiated is not None:
+            session.end_of_rib_due = False
+            requests += [SendEndOfRib(peer, family) for family in sorted(session.negotiated.families)]
+    return requests

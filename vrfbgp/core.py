@@ -1,0 +1,311 @@
+"""The heart: events in, effects out. No socket, no clock, no netlink; `now` is an argument.
+
+The way of a route from the wire to the kernel, by names:
+
+    speaker: UPDATE octets ──▶ Core.handle(Updates) ──▶ Network.updates ──▶ Decoder.block
+      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy; marks prefixes)
+      ──▶ LocRib.changes (next hops resolved, best paths chosen) ──▶ Fib.learned (group of next hops)
+      ──▶ Delta.want (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
+
+`handle` only takes facts in and marks what they touch. `effects` then does what follows, once, however
+many events there were: plan (uplinks, bootstrap routes, rules, sessions), choose, reconcile, announce.
+
+What is asked for, in which order, keeps the promises: the rule and the routes that a session's own packets
+need stand before the session is configured; a gateway's address is announced after its rules stand, and
+withdrawn before they go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vrfbgp.announce import Announcements
+from vrfbgp.events import (
+    Applied,
+    ConfigLoaded,
+    ConfigRefused,
+    DownCause,
+    DownKind,
+    Event,
+    LinksRead,
+    NexthopGone,
+    NexthopSeen,
+    NexthopsRead,
+    Overrun,
+    Refresh,
+    RouteGone,
+    RouteSeen,
+    RulesRead,
+    SessionDown,
+    SessionState,
+    SessionUp,
+    SpeakerExited,
+    SpeakerStarted,
+    TableRead,
+    TablesRead,
+    Updates,
+)
+from vrfbgp.fib.nexthops import FIRST_ID, LAST_ID
+from vrfbgp.fib.reconciler import Reconciler
+from vrfbgp.host import Host
+from vrfbgp.intent import Intent, Problem
+from vrfbgp.model import MAIN_TABLE, Family, PeerId
+from vrfbgp.network import Network
+from vrfbgp.notes import Code, Note
+from vrfbgp.operations import Operation
+from vrfbgp.plan import Planner
+from vrfbgp.problems import Problems
+from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What the edges are to do, in the order of the fields."""
+
+    speakers: list[SpeakerRequest] = field(default_factory=list)
+    serial: int = 0
+    """Names the batch of `operations` in the writer's answer."""
+    operations: list[Operation] = field(default_factory=list)
+    reads: list[ReadRequest] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    wake: float | None = None
+    """When to ask again if nothing happens."""
+
+
+_HOST_READS: set[ReadRequest] = {ReadLinks(), *(ReadTable(MAIN_TABLE, family) for family in Family)}
+
+
+class Core:
+    """All state of one daemon."""
+
+    def __init__(self) -> None:
+        self.intent: Intent | None = None
+        self.host = Host()
+        self.networks: dict[str, Network] = {}
+        self.reconciler = Reconciler()
+        self.problems = Problems()
+        self.refused: tuple[Problem, ...] = ()
+        """Why the newest config was refused; empty if the running one is the newest."""
+        self.repairs = 0
+        """Objects of ours that somebody else had changed or deleted."""
+        self.serial = 0
+        self.acked = 0
+        self._planner = Planner(self.host, self.reconciler)
+        self._announcements = Announcements()
+        self._asked: list[SpeakerRequest] = []
+        self._notes: list[Note] = []
+        self._reads: set[ReadRequest] = set()
+        self._host_reads: set[ReadRequest] = _HOST_READS.copy()
+        """What must be known of the node before anything is decided."""
+        self._replan = False
+        self._started = False
+
+    # -- facts in --
+
+    def handle(self, event: Event, now: float) -> None:
+        """Take one fact in."""
+        match event:
+            case Updates():
+                if network := self.networks.get(event.peer.network):
+                    resets = network.updates(event)
+                    self._asked += resets
+                    for reset in resets:
+                        self._note(Code.PEER_RESET, reset.peer, f"NOTIFICATION {reset.code}/{reset.subcode}")
+            case SessionUp() | SessionDown() | SessionState() | Refresh():
+                self._session(event, now)
+            case SpeakerStarted(name):
+                if network := self.networks.get(name):
+                    network.speaking = True
+                    self._announcements.forget(name)
+            case SpeakerExited(name, status, text):
+                self._speaker_exited(name, status, text, now)
+            case ConfigLoaded(intent):
+                self._configure(intent, now)
+            case ConfigRefused(problems):
+                self.refused = problems
+                for problem in problems:
+                    self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
+            case _:
+                self._kernel(event, now)
+
+    def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
+        network = self.networks.get(event.peer.network)
+        if network is None:
+            return
+        match event:
+            case SessionUp(peer, _, negotiated):
+                if network.session_up(event, now):
+                    self._note(Code.PEER_UP, peer, f"hold time {negotiated.hold_time} s")
+            case SessionDown(peer, _, cause):
+                failed_before = peer in network.sessions and network.sessions[peer].last_error == cause
+                if network.session_down(event, now):
+                    self._note(Code.PEER_DOWN, peer, describe(cause), warning=True)
+                elif not failed_before and peer in network.sessions:
+                    self._note(Code.PEER_FAILED, peer, describe(cause), warning=True)
+            case SessionState(peer, state):
+                if peer in network.sessions:
+                    network.sessions[peer].state = state
+            case Refresh():
+                network.refresh(event)
+
+    def _speaker_exited(self, name: str, status: int, text: str, now: float) -> None:
+        network = self.networks.get(name)
+        if network is None:
+            return
+        cause = DownCause(DownKind.SPEAKER_ENDED, text=text or f"exit status {status}")
+        lost = network.speaker_exited(cause, now)
+        self._announcements.forget(name)
+        if network.configured:
+            gone = f"ended ({cause.text}) with {len(lost)} sessions; it is started again, routes stay"
+            self._notes.append(Note(Code.SPEAKER_ENDED, f"network {name}", gone, warning=True))
+
+    def _configure(self, intent: Intent, now: float) -> None:
+        self.intent, self.refused = intent, ()
+        running = [n for n in intent.networks if intent.enabled and not n.degraded]
+        for name in self.networks.keys() - {network.name for network in running}:
+            self._asked += self._announcements.withdraw_all(name)
+            self._planner.retire(self.networks.pop(name), self._asked)
+        for wanted in running:
+            network = self.networks.get(wanted.name)
+            if network is None:
+                self.networks[wanted.name] = Network(wanted, now)
+            else:
+                network.configure(wanted, now)
+        self._replan = True
+        self._notes.append(Note(Code.CONFIG_APPLIED, "", f"{len(running)} networks on node {intent.node}"))
+
+    def _kernel(self, event: Event, now: float) -> None:
+        reconciler = self.reconciler
+        match event:
+            case LinksRead(links, addresses):
+                self._host_reads.discard(ReadLinks())
+                changed = self.host.links_read(links, addresses)
+                if changed:
+                    self._replan = True
+                    self._doubt(changed)
+            case TableRead(table, family, routes):
+                self._host_reads.discard(ReadTable(table, family))
+                self._reads.discard(ReadTable(table, family))
+                if table != MAIN_TABLE:
+                    reconciler.table_read(table, family, routes)
+                self.host.table_read(table, family, routes)
+                self._replan = True
+            case TablesRead(tables):
+                reconciler.tables_read(tables)
+            case RouteSeen(route):
+                self._repaired(route.key.table != MAIN_TABLE and reconciler.route_seen(route), route.key)
+                self._replan |= self.host.route_seen(route)
+            case RouteGone(route):
+                self._repaired(route.key.table != MAIN_TABLE and reconciler.route_gone(route), route.key)
+                self._replan |= self.host.route_gone(route)
+            case RulesRead(family, rules):
+                if reconciler.is_asked(ReadRules(family)):
+                    self._repaired(reconciler.rules_read(family, rules) > 0, f"a rule ({family.name})")
+                else:
+                    # Told unasked: it may be older than what we have handed out since.
+                    reconciler.read_again(ReadRules(family))
+                self._replan |= self.host.rules[family] != rules
+                self.host.rules[family] = rules
+            case NexthopsRead(nexthops):
+                reconciler.nexthops_read(nexthops)
+            case NexthopSeen(nexthop):
+                if FIRST_ID <= nexthop.id <= LAST_ID:
+                    reconciler.read_again(ReadNexthops())
+            case NexthopGone(id_):
+                if FIRST_ID <= id_ <= LAST_ID:
+                    self._nexthop_gone(id_)
+            case Applied(serial, failures):
+                self.acked = serial
+                for failure in reconciler.applied(serial, failures, now)[:20]:
+                    text = f"{failure.operation}: {failure.text or f'errno {failure.errno}'}; tried again"
+                    self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
+            case Overrun():
+                self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
+                reconciler.read_all()
+                self._reads |= _HOST_READS
+
+    def _doubt(self, changed: frozenset[int]) -> None:
+        """Devices changed: the kernel may have dropped routes and next hops on them without a word."""
+        self._reads |= {ReadTable(MAIN_TABLE, family) for family in Family}
+        self.reconciler.read_again(ReadNexthops())
+        for network in self.networks.values():
+            if network.uplinks.reach.uplinks & changed:
+                self._read_network(network)
+
+    def _nexthop_gone(self, id_: int) -> None:
+        """A next hop of ours is gone, and with it, without a word, the routes that hung on it alone."""
+        if self.reconciler.nexthops.delta.actual(id_) is None:
+            return
+        self._repaired(True, f"next hop {id_}")
+        self._reads.add(ReadLinks())
+        self.reconciler.read_again(ReadNexthops())
+        for network in self.networks.values():
+            self._read_network(network)
+
+    def _read_network(self, network: Network) -> None:
+        self.reconciler.read_again(*(ReadTable(network.intent.table, family) for family in Family))
+
+    def _repaired(self, wrong: bool, what: object) -> None:
+        if wrong:
+            self.repairs += 1
+            text = f"{what} was changed or deleted by somebody else; it is put right"
+            self._notes.append(Note(Code.KERNEL_REPAIRED, "", text, warning=True))
+
+    def _note(self, code: Code, peer: PeerId, text: str, *, warning: bool = False) -> None:
+        self._notes.append(Note(code, f"peer {peer}", text, warning))
+
+    # -- effects out --
+
+    def effects(self, now: float) -> Effects:
+        """What is to be done because of all that was handled since."""
+        for name, network in self.networks.items():
+            if network.tick(now):
+                self._replan = True
+                self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
+        operations: list[Operation] = []
+        if self.intent is not None and not self._host_reads:
+            if self._replan:
+                self._replan = False
+                self._planner.plan(self.intent, self.networks)
+                found = self.intent.problems + self._planner.problems
+                self._notes += self.problems.now(found)
+            for network in self.networks.values():
+                self._planner.place(network)
+            operations = self.reconciler.operations(now, self.serial + 1)
+            if operations:
+                self.serial += 1
+                self._planner.note_batch(self.serial, operations)
+            self._ask(now)
+        speakers, self._asked = self._asked, []
+        notes, self._notes = self._notes, []
+        return Effects(speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
+
+    def _ask(self, now: float) -> None:
+        """Sessions whose rule and routes stand, then the announcements that may go."""
+        assert self.intent is not None
+        settled = self._planner.settled(self.acked)
+        for network in self.networks.values():
+            self._asked += self._planner.configure_speaker(network, settled, now)
+        ready = self._planner.ready_gateways(self.intent) if settled else frozenset()
+        requests, notes = self._announcements.requests(self.intent, self.host, self.networks, ready)
+        self._asked += requests
+        self._notes += notes
+
+    def _due_reads(self) -> list[ReadRequest]:
+        reads = [*self._reads, *self.reconciler.reads()]
+        self._reads = set()
+        if self.intent is not None and not self._started:
+            self._started = True
+            reads += self._host_reads
+        return reads
+
+    def _wake(self, now: float) -> float | None:
+        times = [time for network in self.networks.values() for time in network.deadlines()]
+        retry = self.reconciler.retry.next(now)
+        return min((time for time in (*times, retry) if time is not None and time > now), default=None)
+
+
+def describe(cause: DownCause) -> str:
+    """A sentence for people."""
+    code = f" {cause.code}/{cause.subcode}" if cause.code else ""
+    return f"{cause.kind.value.replace('-', ' ')}{code}" + (f": {cause.text}" if cause.text else "")

@@ -1,0 +1,138 @@
+"""Next hop objects and groups: who uses them, which ids they have, what the kernel holds.
+
+A learned route always points at a group, also of one member (the kernel refuses to replace an object by
+a group or a group by an object). An object stands for one (peer, gateway, device): two peers that share
+a gateway have objects of their own, so that the death of one says nothing of the other.
+
+Ids start at `FIRST_ID`. They carry no meaning, so after a restart what the kernel still holds is adopted
+by content: an object by gateway and device, a group by its members.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable
+
+from vrfbgp.fib.delta import Delta
+from vrfbgp.model import KernelNexthop, Member, Members, NexthopGroup, NexthopObject, NexthopValue
+from vrfbgp.operations import AddNexthop, DeleteNexthop, Operation, ReplaceNexthop
+
+FIRST_ID = 0xB3000000
+LAST_ID = 0xB3FFFFFF
+"""zebra's own ids end below this range; its counter follows foreign ids only in its own."""
+
+
+def is_ours(nexthop: KernelNexthop) -> bool:
+    """Ours by protocol and by id: both, so that neither a foreign id nor a foreign protocol is touched."""
+    return nexthop.ours and FIRST_ID <= nexthop.id <= LAST_ID
+
+
+class Nexthops:
+    """The registry: groups by their members, counted by the routes that use them."""
+
+    def __init__(self) -> None:
+        self.delta: Delta[int, NexthopValue] = Delta()
+        self._ids: dict[Member | Members, int] = {}
+        self._used_by: dict[int, Member | Members] = {}
+        self._uses: Counter[int] = Counter()
+        self._foreign: set[int] = set()
+        self._next = FIRST_ID
+
+    def acquire(self, members: Members) -> int:
+        """The id of the group of these members, for one more route."""
+        group = self._ids.get(members)
+        if group is None:
+            ids = tuple(sorted(self._acquire_object(member) for member in members))
+            group = self._assign(members, NexthopGroup(ids))
+        self._uses[group] += 1
+        return group
+
+    def release(self, group: int) -> None:
+        """One route less uses this group; with the last it is no longer wanted."""
+        self._uses[group] -= 1
+        if self._uses[group]:
+            return
+        members = self._used_by[group]
+        assert isinstance(members, tuple)
+        self._retire(group)
+        for member in members:
+            object_id = self._ids[member]
+            self._uses[object_id] -= 1
+            if not self._uses[object_id]:
+                self._retire(object_id)
+
+    def members(self, group: int) -> Members:
+        """What a group of ours stands for; empty if it is not wanted by us."""
+        members = self._used_by.get(group, ())
+        return members if isinstance(members, tuple) else ()
+
+    def object_ids(self, members: Iterable[Member]) -> set[int]:
+        return {self._ids[member] for member in members if member in self._ids}
+
+    def read(self, nexthops: Iterable[KernelNexthop]) -> None:
+        """Take over a dump of the kernel."""
+        found: dict[int, NexthopValue] = {}
+        self._foreign.clear()
+        for nexthop in nexthops:
+            if is_ours(nexthop) and nexthop.value is not None:
+                found[nexthop.id] = nexthop.value
+            else:
+                self._foreign.add(nexthop.id)
+        self.delta.saw_all(found)
+
+    def creations(self, deferred: Container[object] = ()) -> list[Operation]:
+        """Objects before the groups that need them."""
+        objects: list[Operation] = []
+        groups: list[Operation] = []
+        for id_, desired, actual in self.delta.pending():
+            if desired is None or id_ in deferred:
+                continue
+            where = objects if isinstance(desired, NexthopObject) else groups
+            if actual is not None and type(actual) is type(desired):
+                where.append(ReplaceNexthop(id_, desired))
+            else:
+                if actual is not None:
+                    where.append(DeleteNexthop(id_))
+                where.append(AddNexthop(id_, desired))
+        return objects + groups
+
+    def deletions(self) -> list[Operation]:
+        """What nobody wants, an earlier life of ours included; groups before their objects.
+
+        Only for when no route in the kernel can still point at them: deleting a next hop deletes those.
+        """
+        gone = [(id_, actual) for id_, desired, actual in self.delta.pending() if desired is None]
+        groups: list[Operation] = [DeleteNexthop(id_) for id_, v in gone if isinstance(v, NexthopGroup)]
+        return groups + [DeleteNexthop(id_) for id_, v in gone if isinstance(v, NexthopObject)]
+
+    def _acquire_object(self, member: Member) -> int:
+        id_ = self._ids.get(member)
+        if id_ is None:
+            id_ = self._assign(member, NexthopObject(member.gateway, member.ifindex))
+        self._uses[id_] += 1
+        return id_
+
+    def _assign(self, user: Member | Members, value: NexthopValue) -> int:
+        id_ = self._adoptable(value) or self._fresh()
+        self._ids[user] = id_
+        self._used_by[id_] = user
+        self.delta.want(id_, value)
+        return id_
+
+    def _adoptable(self, value: NexthopValue) -> int | None:
+        for id_, desired, actual in self.delta.pending():
+            if desired is None and actual == value and id_ not in self._used_by:
+                return id_
+        return None
+
+    def _fresh(self) -> int:
+        while True:
+            id_ = self._next
+            self._next = FIRST_ID if id_ == LAST_ID else id_ + 1
+            if id_ not in self._used_by and id_ not in self._foreign and self.delta.actual(id_) is None:
+                return id_
+
+    def _retire(self, id_: int) -> None:
+        del self._ids[self._used_by.pop(id_)]
+        del self._uses[id_]
+        self.delta.unwant(id_)

@@ -1,0 +1,362 @@
+"""Makes the kernel what is desired: routes, next hops and rules, in an order that is safe at every step.
+
+One batch holds, in this order,
+
+1. the rules that close (`unreachable`), exempt the cluster and carry the sessions,
+2. next hop objects, then groups, then new and changed routes,
+3. the rules that steer into the tables,
+4. routes that go; rules that go: those that steer first, those that close last,
+5. groups and objects that nothing points at any more.
+
+So nothing is steered into a table before its routes stand, what is replaced is never missing in
+between, and no gateway's packet can fall through to main. Nothing is deleted from a table that is not
+*in sync*: what an earlier life of ours left there may still be right.
+
+After an operation failed, the truth is read again and the operation is tried again, ever more slowly.
+While something is being read, nothing is written to it: the answer shows the state of the moment of the
+question, with all batches handed out before.
+
+Questions a reviewer asks. Can a foreign object be overwritten? No: creation is exclusive, and REPLACE or
+DELETE is made only of what the kernel was seen to hold as ours. What if the kernel says no for ever? The
+key stays pending, is reported with its errno, and nothing else waits for it, but next hop deletions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from enum import Enum
+
+from vrfbgp.fib.delta import Delta
+from vrfbgp.fib.nexthops import Nexthops
+from vrfbgp.fib.retry import Retry
+from vrfbgp.model import (
+    RESERVED_TABLES,
+    Action,
+    Family,
+    Inline,
+    KernelNexthop,
+    KernelRoute,
+    Nlri,
+    RouteKey,
+    RouteValue,
+    Rule,
+)
+from vrfbgp.operations import (
+    AddNexthop,
+    AddRoute,
+    AddRule,
+    DeleteNexthop,
+    DeleteRoute,
+    DeleteRule,
+    Failure,
+    Operation,
+    ReplaceNexthop,
+    ReplaceRoute,
+)
+from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
+
+
+class Foreign(Enum):
+    """Stands in a table's actual state for a route of somebody else with a key of ours."""
+
+    ROUTE = "foreign"
+
+
+FOREIGN = Foreign.ROUTE
+DISFIGURED = Inline(0)
+"""A route with our protocol that looks like none we make: never desired, so it is put right."""
+Slot = RouteValue | Foreign
+Slice = tuple[int, Family, int]
+"""The routes of one metric in one table and family: what a `Delta` of routes covers."""
+Key = RouteKey | Rule | int
+"""What a failure is remembered by: a route's key, a rule, or the id of a next hop."""
+
+
+class Reconciler:
+    """Desired and actual state of all that is ours in the kernel."""
+
+    def __init__(self) -> None:
+        self.nexthops = Nexthops()
+        self.slices: dict[Slice, Delta[Nlri, Slot]] = {}
+        self.rules: Delta[Rule, bool] = Delta()
+        self.retry: Retry[Key] = Retry()
+        self.guarded: frozenset[int] = frozenset()
+        """Tables that are not in sync: nothing is deleted from them."""
+        self.hold_rules = True
+        """It is not known yet what all the rules are to be: none is deleted."""
+        self._reading: set[ReadRequest] = set()
+        self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
+        self._unread.update(ReadRules(family) for family in Family)
+
+    def slice(self, table: int, family: Family, metric: int) -> Delta[Nlri, Slot]:
+        """The state of one slice; a table that was never read is asked for before it is written."""
+        delta = self.slices.get((table, family, metric))
+        if delta is None:
+            delta = self.slices[table, family, metric] = Delta()
+            self._unread.add(ReadTable(table, family))
+        return delta
+
+    # -- what the kernel says --
+
+    def read_again(self, *requests: ReadRequest) -> None:
+        """The truth about these is in doubt."""
+        self._unread.update(requests)
+
+    def read_all(self) -> None:
+        """Everything is in doubt (events were lost)."""
+        self._unread |= {ReadNexthops(), ReadTables(), *(ReadRules(family) for family in Family)}
+        self._unread |= {ReadTable(table, family) for table, family, _ in self.slices}
+
+    def reads(self) -> list[ReadRequest]:
+        """What is to be read now; to be asked for after the operations of the same moment."""
+        fresh = self._unread - self._reading
+        self._unread &= self._reading
+        self._reading |= fresh
+        return sorted(fresh, key=repr)
+
+    def tables_read(self, tables: Iterable[tuple[int, Family]]) -> None:
+        """These tables hold routes of our protocol; those that are new to us are read."""
+        self._reading.discard(ReadTables())
+        known = {(table, family) for table, family, _ in self.slices}
+        fresh = (of for of in tables if of not in known and of[0] not in RESERVED_TABLES)
+        self._unread.update(ReadTable(table, family) for table, family in fresh)
+
+    def table_read(self, table: int, family: Family, routes: Iterable[KernelRoute]) -> int:
+        """Take over a dump; the number of our routes that were not as we thought they were."""
+        self._reading.discard(ReadTable(table, family))
+        found: dict[int, dict[Nlri, Slot]] = {
+            metric: {} for t, f, metric in self.slices if (t, f) == (table, family)
+        }
+        for route in routes:
+            if route.ours or route.key.metric in found:
+                of_metric = found.setdefault(route.key.metric, {})
+                slot = slot_of(route)
+                if slot is not FOREIGN or route.key.nlri not in of_metric:
+                    of_metric[route.key.nlri] = slot
+        wrong = 0
+        for metric, actual in found.items():
+            delta = self.slices.setdefault((table, family, metric), Delta())
+            before = len(delta)
+            delta.saw_all(actual)
+            wrong += max(0, len(delta) - before)
+        self._forget_settled()
+        return wrong
+
+    def route_seen(self, route: KernelRoute) -> bool:
+        """Somebody else changed a route; whether it was one of ours."""
+        delta = self.slices.get((route.key.table, route.key.family, route.key.metric))
+        if delta is None:
+            return False
+        slot = slot_of(route)
+        mine = delta.actual(route.key.nlri)
+        delta.saw(route.key.nlri, slot)
+        return mine is not None and mine is not FOREIGN and mine != slot
+
+    def route_gone(self, route: KernelRoute) -> bool:
+        """Somebody else deleted a route; whether it was one of ours."""
+        delta = self.slices.get((route.key.table, route.key.family, route.key.metric))
+        if delta is None:
+            return False
+        mine = delta.actual(route.key.nlri)
+        if (mine is FOREIGN) == route.ours:
+            return False
+        delta.saw(route.key.nlri, None)
+        return mine is not None and mine is not FOREIGN
+
+    def rules_read(self, family: Family, rules: Iterable[Rule]) -> int:
+        """Take over a dump; how many of ours were not as we thought they were."""
+        self._reading.discard(ReadRules(family))
+        ours = {rule: True for rule in rules if rule.ours and not rule.others}
+        other_family = {rule: True for rule, _ in self.rules.actual_items() if rule.family is not family}
+        before = len(self.rules)
+        self.rules.saw_all(ours | other_family)
+        self._forget_settled()
+        return max(0, len(self.rules) - before)
+
+    def nexthops_read(self, nexthops: Iterable[KernelNexthop]) -> int:
+        """Take over a dump; how many were not as we thought they were."""
+        self._reading.discard(ReadNexthops())
+        before = len(self.nexthops.delta)
+        self.nexthops.read(nexthops)
+        self._forget_settled()
+        return max(0, len(self.nexthops.delta) - before)
+
+    def is_asked(self, request: ReadRequest) -> bool:
+        """Whether the answer to this is awaited."""
+        return request in self._reading
+
+    def is_read(self, table: int) -> bool:
+        """Whether what we know of a table is the truth, in both families."""
+        reads = self._pending_reads()
+        return not any(ReadTable(table, family) in reads for family in Family)
+
+    def applied(self, serial: int, failures: Iterable[Failure], now: float) -> list[Failure]:
+        """A batch is through. What the kernel refused is read afresh, then tried again.
+
+        Returned are the failures that are news: not those of something that failed before.
+        """
+        news = []
+        for failure in failures:
+            key = key_of(failure.operation)
+            if self.retry.failed(key, failure, now) == 1:
+                news.append(failure)
+            self.read_again(_source(key))
+        self.retry.applied(serial)
+        return news
+
+    # -- what is to be done --
+
+    def operations(self, now: float, serial: int) -> list[Operation]:
+        """The next batch; what it holds counts as done until the kernel says otherwise."""
+        closing, steering, going = self._rule_operations(now)
+        batch: list[Operation] = list(closing)
+        if ReadNexthops() not in self._pending_reads():
+            batch += self.nexthops.creations(self.retry.waiting(now))
+        additions, removals = self._route_operations(now)
+        batch += additions
+        batch += steering
+        batch += removals
+        batch += going
+        self._assume(batch)
+        if self._nothing_held():
+            deletions = self.nexthops.deletions()
+            self._assume(deletions)
+            batch += deletions
+        if len(self.retry):
+            for operation in batch:
+                self.retry.attempted(key_of(operation), serial)
+        return batch
+
+    def blocked(self) -> Iterator[RouteKey]:
+        """Routes of ours whose place a foreign route has taken."""
+        for (table, family, metric), delta in self.slices.items():
+            for nlri, desired, actual in delta.pending():
+                if desired is not None and actual is FOREIGN:
+                    yield RouteKey(table, family, nlri, metric)
+
+    def _forget_settled(self) -> None:
+        """Drop failures of what has come right by itself, or is no longer wanted."""
+        for key, _ in list(self.retry.items()):
+            match key:
+                case RouteKey():
+                    delta = self.slices.get((key.table, key.family, key.metric))
+                    settled = delta is None or delta.settled((key.nlri,))
+                case Rule():
+                    settled = self.rules.settled((key,))
+                case int():
+                    settled = self.nexthops.delta.settled((key,))
+            if settled and _source(key) not in self._pending_reads():
+                self.retry.forget(key)
+
+    def _pending_reads(self) -> set[ReadRequest]:
+        return self._unread | self._reading
+
+    def _route_operations(self, now: float) -> tuple[list[Operation], list[Operation]]:
+        additions: list[Operation] = []
+        removals: list[Operation] = []
+        reads, waiting = self._pending_reads(), self.retry.waiting(now)
+        for (table, family, metric), delta in self.slices.items():
+            if not len(delta) or ReadTable(table, family) in reads:
+                continue
+            for nlri, desired, actual in delta.pending():
+                if actual is FOREIGN or desired is FOREIGN:
+                    continue
+                key = RouteKey(table, family, nlri, metric)
+                if waiting and key in waiting:
+                    continue
+                if desired is None:
+                    if table not in self.guarded:
+                        removals.append(DeleteRoute(key))
+                elif actual is None:
+                    additions.append(AddRoute(key, desired))
+                else:
+                    additions.append(ReplaceRoute(key, desired))
+        return additions, removals
+
+    def _rule_operations(self, now: float) -> tuple[list[Operation], list[Operation], list[Operation]]:
+        reads, waiting = self._pending_reads(), self.retry.waiting(now)
+        adds: list[Rule] = []
+        gone: list[Rule] = []
+        for rule, desired, _ in self.rules.pending():
+            if ReadRules(rule.family) in reads or rule in waiting or (self.hold_rules and not desired):
+                continue
+            (adds if desired else gone).append(rule)
+        adds.sort(key=_urgency)
+        closed = {rule.src for rule in self.rules.desired if rule.action is Action.UNREACHABLE}
+        gone.sort(key=lambda rule: _lateness(rule, rule.src in closed))
+        operations: list[Operation] = [AddRule(rule) for rule in adds]
+        first = sum(not steers(rule) for rule in adds)
+        return operations[:first], operations[first:], [DeleteRule(rule) for rule in gone]
+
+    def _assume(self, batch: Iterable[Operation]) -> None:
+        for operation in batch:
+            match operation:
+                case AddRoute(key, value) | ReplaceRoute(key, value):
+                    self.slices[key.table, key.family, key.metric].saw(key.nlri, value)
+                case DeleteRoute(key):
+                    self.slices[key.table, key.family, key.metric].saw(key.nlri, None)
+                case AddNexthop(id_, nexthop) | ReplaceNexthop(id_, nexthop):
+                    self.nexthops.delta.saw(id_, nexthop)
+                case DeleteNexthop(id_):
+                    self.nexthops.delta.saw(id_, None)
+                case AddRule(rule):
+                    self.rules.saw(rule, True)
+                case DeleteRule(rule):
+                    self.rules.saw(rule, None)
+
+    def _nothing_held(self) -> bool:
+        """Whether every route in the kernel is as desired, so that no unwanted next hop is in use."""
+        if self._pending_reads():
+            return False
+        return all(
+            actual is FOREIGN or actual is None
+            for delta in self.slices.values()
+            for _, _, actual in delta.pending()
+        )
+
+
+def key_of(operation: Operation) -> Key:
+    """What the operation is about."""
+    match operation:
+        case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
+            return key
+        case AddNexthop(id_) | ReplaceNexthop(id_) | DeleteNexthop(id_):
+            return id_
+        case AddRule(rule) | DeleteRule(rule):
+            return rule
+
+
+def _source(key: Key) -> ReadRequest:
+    """What to read to know the truth about a key."""
+    match key:
+        case RouteKey():
+            return ReadTable(key.table, key.family)
+        case Rule():
+            return ReadRules(key.family)
+        case int():
+            return ReadNexthops()
+
+
+def slot_of(route: KernelRoute) -> Slot:
+    """How a route read from the kernel stands in the actual state."""
+    if not route.ours:
+        return FOREIGN
+    return route.value or DISFIGURED
+
+
+def steers(rule: Rule) -> bool:
+    """Whether the rule leads a gateway's packets into a network's table (and has no destination)."""
+    return rule.action is Action.LOOKUP and rule.dst is None
+
+
+def _urgency(rule: Rule) -> tuple[int, int, str]:
+    if rule.action is Action.UNREACHABLE:
+        return 0, rule.priority, str(rule)
+    return (2 if steers(rule) else 1), rule.priority, str(rule)
+
+
+def _lateness(rule: Rule, closed: bool) -> tuple[int, int, str]:
+    if rule.action is Action.UNREACHABLE:
+        # Another `unreachable` of the same gateway stands: this one would only hide newer rules.
+        return (0 if closed else 3), -rule.priority, str(rule)
+    return (1 if steers(rule) else 2), -rule.priority, str(rule)

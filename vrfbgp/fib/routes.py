@@ -1,0 +1,86 @@
+"""What a network wants in its table: bootstrap routes, and learned routes on next hop groups.
+
+Where both have a prefix, the bootstrap route stands: without it the peers themselves are out of reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vrfbgp.fib.reconciler import Reconciler
+from vrfbgp.model import Family, Inline, Members, Nlri
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a network's routes are: its table, and the metric (rtm priority) of its routes."""
+
+    table: int
+    metric: int
+
+
+class Routes:
+    """The desired routes of all networks, by place."""
+
+    def __init__(self, reconciler: Reconciler) -> None:
+        self._reconciler = reconciler
+
+    def open(self, place: Place) -> None:
+        """Have the place read, so that it can be written."""
+        for family in Family:
+            self._reconciler.slice(place.table, family, place.metric)
+
+    def learned(self, place: Place, family: Family, nlri: Nlri, members: Members) -> None:
+        """A learned prefix has these members from now on; none: it has no route."""
+        slice_ = self._reconciler.slice(place.table, family, place.metric)
+        before = slice_.desired.get(nlri)
+        if members:
+            slice_.want(nlri, self._reconciler.nexthops.acquire(members))
+        elif isinstance(before, int):
+            slice_.unwant(nlri)
+        if isinstance(before, int):
+            self._reconciler.nexthops.release(before)
+
+    def bootstrap(self, place: Place, family: Family, routes: Mapping[Nlri, Inline]) -> None:
+        """Just these bootstrap routes are wanted from now on."""
+        slice_ = self._reconciler.slice(place.table, family, place.metric)
+        standing = [nlri for nlri, value in slice_.desired.items() if isinstance(value, Inline)]
+        for nlri in standing:
+            if nlri not in routes:
+                slice_.unwant(nlri)
+        for nlri, inline in routes.items():
+            before = slice_.desired.get(nlri)
+            slice_.want(nlri, inline)
+            if isinstance(before, int):
+                self._reconciler.nexthops.release(before)
+
+    def close(self, place: Place) -> None:
+        """Nothing is wanted there any more."""
+        for family in Family:
+            slice_ = self._reconciler.slice(place.table, family, place.metric)
+            for nlri, value in list(slice_.desired.items()):
+                slice_.unwant(nlri)
+                if isinstance(value, int):
+                    self._reconciler.nexthops.release(value)
+
+    def count(self, place: Place) -> int:
+        """How many routes of ours are in the kernel as desired, or stand there still."""
+        return sum(
+            sum(
+                value is not None
+                for _, value in self._reconciler.slice(place.table, f, place.metric).actual_items()
+            )
+            for f in Family
+        )
+
+    def settled(self, place: Place) -> bool:
+        """Whether the bootstrap routes are in the kernel (the table may still be filling)."""
+        return all(
+            self._reconciler.slice(place.table, family, place.metric).settled(
+                nlri
+                for nlri, value in self._reconciler.slice(place.table, family, place.metric).desired.items()
+                if isinstance(value, Inline)
+            )
+            for family in Family
+        )

@@ -1,0 +1,265 @@
+"""One external network at work: its peers' sessions, what they announced, and whether that is all.
+
+A network is *in sync* once each of its peers has said End-of-RIB in every family, or has used up its time
+(`SYNC_TIME` from its session's start, or from the network's if there is no session). Only then may
+anything be deleted from its table that an earlier life of ours left there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from vrfbgp.events import (
+    DownCause,
+    DownKind,
+    Negotiated,
+    Refresh,
+    RefreshPhase,
+    SessionDown,
+    SessionUp,
+    Updates,
+)
+from vrfbgp.intent import NetworkIntent, PeerIntent
+from vrfbgp.model import Attributes, Family, Path, PeerId
+from vrfbgp.requests import ResetSession, SessionConfig
+from vrfbgp.rib.decode import Decoder, Update
+from vrfbgp.rib.errors import SessionError
+from vrfbgp.rib.loc import LocRib
+from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.uplinks import Attachment, Uplinks
+
+SYNC_TIME = 60.0
+"""Seconds that a peer has for its End-of-RIB before the network counts as in sync without it."""
+STALE_TIME = 120.0
+"""Seconds that paths of a restarting peer are kept at most, whatever time it asked for."""
+
+_RETAINING = frozenset({DownKind.CONNECTION_LOST, DownKind.HOLD_TIMER})
+"""Ends of a session that a gracefully restarting peer may cause (RFC 4724 4.2)."""
+
+
+@dataclass
+class Session:
+    """What is known of one peer."""
+
+    intent: PeerIntent
+    policy: ImportPolicy
+    deadline: float
+    """Until when the network waits for this peer's End-of-RIB."""
+    state: str = "idle"
+    epoch: int = 0
+    """That of the session that is up; 0: none is."""
+    negotiated: Negotiated | None = None
+    decoder: Decoder | None = None
+    since: float = 0.0
+    """When the session came up, or went down."""
+    last_error: DownCause | None = None
+    ended: set[Family] = field(default_factory=set)
+    """Families in which the peer said End-of-RIB."""
+    stale_until: float | None = None
+    """When paths kept from before a restart are given up; None: there are none."""
+    end_of_rib_due: bool = False
+    """We owe this session our own End-of-RIB."""
+    updates: int = 0
+
+    @property
+    def up(self) -> bool:
+        return self.epoch > 0
+
+    def path(self, attributes: Attributes) -> Path:
+        assert self.negotiated is not None
+        router_id = int(IPv4Address(self.negotiated.router_id))
+        return Path(self.intent.id, attributes, self.intent.internal, router_id)
+
+
+class Network:
+    """The state of one ExternalNetwork from its first to its last config."""
+
+    def __init__(self, intent: NetworkIntent, now: float) -> None:
+        self.intent = intent
+        self.sessions: dict[PeerId, Session] = {}
+        self.loc = LocRib(intent.max_paths)
+        self.uplinks = Uplinks()
+        self.in_sync = False
+        self.configured: tuple[SessionConfig, ...] = ()
+        """What the speaker was last told."""
+        self.speaking = False
+        """The speaker runs and takes announcements."""
+        self.configure(intent, now)
+
+    def configure(self, intent: NetworkIntent, now: float) -> None:
+        """Take over a new config: peers that are gone lose their paths, changed policies are applied."""
+        self.intent = intent
+        self.loc.set_max_paths(intent.max_paths)
+        wanted = {peer.id: peer for peer in intent.peers if not peer.degraded}
+        for gone in self.sessions.keys() - wanted.keys():
+            self._end(gone)
+        for peer_id, peer in wanted.items():
+            policy = ImportPolicy(peer.local_as, IPv4Address(peer.router_id), peer.allowed_local_as)
+            session = self.sessions.get(peer_id)
+            if session is None:
+                self.sessions[peer_id] = Session(peer, policy, now + SYNC_TIME, since=now)
+                continue
+            session.intent = peer
+            if policy != session.policy:
+                session.policy = policy
+                self.loc.reconsider(peer_id, policy)
+
+    def attach(self, uplinks: Uplinks) -> None:
+        """Links, addresses or the user's own routes changed."""
+        self.uplinks = uplinks
+        self.loc.set_reach(uplinks.reach)
+
+    # -- what the speaker says --
+
+    def session_up(self, event: SessionUp, now: float) -> bool:
+        """A session reached Established; whether it is one that we want."""
+        session = self.sessions.get(event.peer)
+        if session is None:
+            return False
+        session.epoch, session.negotiated, session.state = event.epoch, event.negotiated, "established"
+        session.decoder = Decoder(event.negotiated, session.intent.internal)
+        session.since, session.deadline = now, now + SYNC_TIME
+        session.ended, session.end_of_rib_due = set(), True
+        if session.stale_until is not None:
+            session.stale_until = now + SYNC_TIME
+            restart = event.negotiated.restart
+            if restart is not None and restart.restarting:
+                for family in set(Family) - restart.forwarding:
+                    self.loc.forget(event.peer, family)
+        return True
+
+    def updates(self, event: Updates) -> list[ResetSession]:
+        """UPDATEs of a session, applied in order; those of an ended session are not."""
+        session = self.sessions.get(event.peer)
+        if session is None or session.epoch != event.epoch or session.decoder is None:
+            return []
+        for found in session.decoder.block(event.block):
+            if isinstance(found, SessionError):
+                return [ResetSession(event.peer, found.code, found.subcode)]
+            session.updates += 1
+            self._apply(session, found)
+        return []
+
+    def refresh(self, event: Refresh) -> None:
+        """The peer sends all it has once more (RFC 7313 4.2); what it then leaves out is gone."""
+        session = self.sessions.get(event.peer)
+        if session is None or session.epoch != event.epoch:
+            return
+        if event.phase is RefreshPhase.BEGIN:
+            self.loc.adj(event.peer, event.family).mark_stale()
+        else:
+            self.loc.sweep(event.peer, event.family)
+
+    def session_down(self, event: SessionDown, now: float) -> bool:
+        """A session ended, or could not come up; whether one that was up ended."""
+        session = self.sessions.get(event.peer)
+        if session is None or event.epoch not in (0, session.epoch):
+            return False
+        session.last_error = event.cause
+        if not event.epoch:
+            return False
+        restart = session.negotiated.restart if session.negotiated else None
+        if event.cause.kind is DownKind.SPEAKER_ENDED:
+            self._retain(session, now + STALE_TIME)
+        elif restart is not None and restart.time and event.cause.kind in _RETAINING:
+            self._retain(session, now + min(restart.time, STALE_TIME))
+        else:
+            self.loc.forget(event.peer)
+            session.stale_until = None
+        session.epoch, session.negotiated, session.decoder = 0, None, None
+        session.since, session.state = now, "idle"
+        return True
+
+    def speaker_exited(self, cause: DownCause, now: float) -> list[PeerId]:
+        """All sessions ended with their process; the peers that were up. Their paths stay."""
+        self.speaking = False
+        up = [peer for peer, session in self.sessions.items() if session.up]
+        for peer in up:
+            self.session_down(SessionDown(peer, self.sessions[peer].epoch, cause), now)
+        return up
+
+    def told(self, sessions: tuple[SessionConfig, ...], now: float) -> None:
+        """The speaker is told to hold just these sessions: the others end, whatever it still says of them."""
+        held = {session.peer for session in sessions}
+        for session in self.configured:
+            state = self.sessions.get(session.peer)
+            if session.peer not in held and state is not None:
+                cause = DownCause(DownKind.CONFIGURED, text="the session can't be held any more")
+                self.session_down(SessionDown(session.peer, state.epoch, cause), now)
+        self.configured = sessions
+        self.speaking = self.speaking and bool(sessions)
+
+    # -- time --
+
+    def tick(self, now: float) -> bool:
+        """Let what is overdue happen; whether the network just came in sync."""
+        for peer, session in self.sessions.items():
+            if session.stale_until is not None and session.stale_until <= now:
+                session.stale_until = None
+                if session.up:
+                    for family in Family:
+                        self.loc.sweep(peer, family)
+                else:
+                    self.loc.forget(peer)
+        if self.in_sync or not all(_heard(session, now) for session in self.sessions.values()):
+            return False
+        self.in_sync = True
+        return True
+
+    def deadlines(self) -> list[float]:
+        """Times at which `tick` has, or had, something to do."""
+        times = [s.stale_until for s in self.sessions.values() if s.stale_until is not None]
+        if not self.in_sync:
+            times += [s.deadline for s in self.sessions.values()]
+        return times
+
+    def _apply(self, session: Session, update: Update) -> None:
+        peer = session.intent.id
+        for withdrawn in update.withdrawn:
+            self.loc.withdraw(peer, withdrawn.family, withdrawn.nlri)
+        for announced in update.announced:
+            path = session.path(announced.attributes)
+            self.loc.announce(peer, announced.family, announced.nlri, path, session.policy)
+        if update.end_of_rib is not None:
+            session.ended.add(update.end_of_rib)
+            if session.stale_until is not None:
+                self.loc.sweep(peer, update.end_of_rib)
+                if _complete(session):
+                    session.stale_until = None
+
+    def _retain(self, session: Session, until: float) -> None:
+        self.loc.retain(session.intent.id)
+        session.stale_until = until
+
+    def _end(self, peer: PeerId) -> None:
+        del self.sessions[peer]
+        self.loc.forget(peer)
+
+
+def session_config(peer: PeerIntent, attachment: Attachment, device: str) -> SessionConfig:
+    """A session with everything decided: where it speaks from, and on which device."""
+    return SessionConfig(
+        peer=peer.id,
+        description=peer.name,
+        peer_as=peer.peer_as,
+        local_as=peer.local_as,
+        router_id=peer.router_id,
+        local_address=attachment.local,
+        source_interface=device if attachment.on_link else None,
+        families=peer.families,
+        hold_time=peer.hold_time,
+        keepalive_time=peer.keepalive_time,
+        restart_time=peer.restart_time,
+        password=peer.password,
+        ttl_security=peer.ttl_security,
+        multihop=peer.multihop or not attachment.on_link,
+    )
+
+
+def _complete(session: Session) -> bool:
+    return session.negotiated is not None and session.ended >= session.negotiated.families
+
+
+def _heard(session: Session, now: float) -> bool:
+    return _complete(session) or session.deadline <= now
