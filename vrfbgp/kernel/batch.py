@@ -1,0 +1,281 @@
+"""Operations as netlink messages: what the kernel is told, octet by octet.
+
+A batch is cut into chunks of many messages, each chunk for one `send`: the kernel works through it in
+order inside that call, and goes on behind a message that it refuses. Refusals are answered with the
+sequence number of their message; only the last message of a chunk asks to be answered in any case.
+
+Routes are most of what is written. Of a route's message all but the last octets, the prefix, is the same for
+every route of one table, next hop and prefix length, and is kept as a template.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from errno import EINVAL
+
+from vrfbgp.kernel.attributes import packed, packed_u32, packed_via
+from vrfbgp.kernel.uapi import (
+    FR_ACT_TO_TBL,
+    FR_ACT_UNREACHABLE,
+    FRA_DST,
+    FRA_PRIORITY,
+    FRA_PROTOCOL,
+    FRA_SRC,
+    FRA_TABLE,
+    NHA_GATEWAY,
+    NHA_GROUP,
+    NHA_ID,
+    NHA_OIF,
+    NLM_F_ACK,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    NLM_F_REQUEST,
+    RT_SCOPE_LINK,
+    RT_SCOPE_NOWHERE,
+    RT_SCOPE_UNIVERSE,
+    RTA_DST,
+    RTA_GATEWAY,
+    RTA_NH_ID,
+    RTA_OIF,
+    RTA_PREFSRC,
+    RTA_PRIORITY,
+    RTA_TABLE,
+    RTA_VIA,
+    RTM_DELNEXTHOP,
+    RTM_DELROUTE,
+    RTM_DELRULE,
+    RTM_NEWNEXTHOP,
+    RTM_NEWROUTE,
+    RTM_NEWRULE,
+    RTN_UNICAST,
+    RTNH_F_ONLINK,
+)
+from vrfbgp.model import PROTOCOL, Action, Family, NexthopGroup, NexthopValue, RouteKey, RouteValue, Rule
+from vrfbgp.operations import (
+    AddNexthop,
+    AddRoute,
+    AddRule,
+    DeleteNexthop,
+    DeleteRoute,
+    DeleteRule,
+    Failure,
+    Operation,
+    ReplaceNexthop,
+    ReplaceRoute,
+)
+
+MAX_MESSAGES = 16384
+MAX_OCTETS = 1 << 20
+"""Of one `send`: fewer messages cost more calls, more of them keep the kernel's lock for longer."""
+
+_HEADER = struct.Struct("=IHHII")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+_NEXTHOP = struct.Struct("=BBBBI")
+_MEMBER = struct.Struct("=IBBH")
+_RULE = struct.Struct("=BBBBBBBBI")
+_U32 = struct.Struct("=I")
+_U16 = struct.Struct("=H")
+_SEQUENCE_AT = 8
+_FLAGS_AT = 6
+_CREATE = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL
+_MAX_TEMPLATES = 8192
+
+_Template = tuple[bytes, int, bytes]
+"""A route's message up to its prefix, the number of octets the prefix must have, and the padding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What goes to the kernel in one `send`.
+
+    `operations[i]` is the message with sequence number `first + i`; `refused` could not be put in words of
+    the kernel's and is not among them.
+    """
+
+    octets: bytes | bytearray
+    first: int
+    operations: Sequence[Operation]
+    refused: tuple[Failure, ...] = ()
+
+
+class Encoder:
+    """Makes messages of operations. Keeps templates and the sequence numbers, else nothing."""
+
+    def __init__(self, max_messages: int = MAX_MESSAGES, max_octets: int = MAX_OCTETS) -> None:
+        self._max_messages = max_messages
+        self._max_octets = max_octets
+        self._templates: dict[tuple[object, ...], _Template] = {}
+        self._sequence = 1
+
+    def chunks(self, operations: Sequence[Operation]) -> Iterator[Chunk]:
+        """The operations in their order, in as few chunks as the limits allow."""
+        size = 0
+        messages: list[bytes] = []
+        taken: list[Operation] = []
+        refused: list[Failure] = []
+        for operation in operations:
+            try:
+                message = self.encode(operation)
+            except (ValueError, TypeError, AttributeError, struct.error) as error:
+                refused.append(Failure(operation, EINVAL, f"cannot be encoded: {error}"))
+                continue
+            if len(messages) >= self._max_messages or (messages and size + len(message) > self._max_octets):
+                yield self._chunk(messages, taken, refused)
+                messages, taken, refused, size = [], [], [], 0
+            messages.append(message)
+            taken.append(operation)
+            size += len(message)
+        if messages or refused:
+            yield self._chunk(messages, taken, refused)
+
+    def _chunk(self, messages: list[bytes], taken: list[Operation], refused: list[Failure]) -> Chunk:
+        first = self._sequence
+        if first + len(messages) > 0xFFFFFFFF:
+            first = 1
+        self._sequence = first + len(messages)
+        return Chunk(numbered(messages, first), first, taken, tuple(refused))
+
+    def encode(self, operation: Operation) -> bytes:
+        """The message of one operation, with a sequence number of 0; ValueError if there is none."""
+        kind = operation.__class__
+        if kind is AddRoute or kind is ReplaceRoute or kind is DeleteRoute:
+            return self._route(operation)  # type: ignore[arg-type]
+        if isinstance(operation, AddNexthop):
+            return _nexthop(_CREATE, operation.id, operation.value)
+        if isinstance(operation, ReplaceNexthop):
+            return _nexthop(NLM_F_REQUEST | NLM_F_REPLACE, operation.id, operation.value)
+        if isinstance(operation, DeleteNexthop):
+            body = _NEXTHOP.pack(0, 0, 0, 0, 0) + packed_u32(NHA_ID, operation.id)
+            return _message(RTM_DELNEXTHOP, NLM_F_REQUEST, body)
+        if isinstance(operation, AddRule):
+            return _message(RTM_NEWRULE, _CREATE, _rule(operation.rule))
+        if isinstance(operation, DeleteRule):
+            return _message(RTM_DELRULE, NLM_F_REQUEST, _rule(operation.rule))
+        raise TypeError(f"{kind.__name__} is no operation")
+
+    def _route(self, operation: AddRoute | ReplaceRoute | DeleteRoute) -> bytes:
+        key = operation.key
+        nlri = key.nlri
+        value = None if operation.__class__ is DeleteRoute else operation.value  # type: ignore[union-attr]
+        shape = (operation.__class__, key.table, key.family, key.metric, value, nlri[:1])
+        template = self._templates.get(shape)
+        if template is None:
+            if len(self._templates) >= _MAX_TEMPLATES:
+                self._templates.clear()
+            template = self._templates[shape] = _template(operation.__class__, key, value)
+        head, size, padding = template
+        if len(nlri) != size:
+            raise ValueError(f"a prefix of length {nlri[0]} has {size - 1} octets, not {len(nlri) - 1}")
+        return head + nlri[1:] + padding
+
+
+def numbered(messages: list[bytes], first: int) -> bytearray:
+    """The messages joined, with ascending sequence numbers; the last asks for an answer."""
+    buffer = bytearray(b"".join(messages))
+    if not messages:
+        return buffer
+    sizes = set(map(len, messages))
+    if len(sizes) == 1:
+        step = sizes.pop()
+        numbers = array("I", range(first, first + len(messages))).tobytes()
+        for octet in range(4):
+            buffer[_SEQUENCE_AT + octet :: step] = numbers[octet::4]
+        last = len(buffer) - step
+    else:
+        last = at = 0
+        put = _U32.pack_into
+        for sequence, message in enumerate(messages, first):
+            last = at
+            put(buffer, at + _SEQUENCE_AT, sequence)
+            at += len(message)
+    flags = _U16.unpack_from(buffer, last + _FLAGS_AT)[0] | NLM_F_ACK
+    _U16.pack_into(buffer, last + _FLAGS_AT, flags)
+    return buffer
+
+
+def _message(kind: int, flags: int, body: bytes) -> bytes:
+    return _HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body
+
+
+def _template(operation: type, key: RouteKey, value: RouteValue | None) -> _Template:
+    if not key.nlri:
+        raise ValueError("a prefix has at least the octet of its length")
+    length = key.nlri[0]
+    family = Family(key.family)
+    if length > family.bits:
+        raise ValueError(f"a prefix of {family.name} has no length of {length}")
+    attributes = packed_u32(RTA_TABLE, key.table) + packed_u32(RTA_PRIORITY, key.metric)
+    scope, route_type, flags = RT_SCOPE_UNIVERSE, RTN_UNICAST, 0
+    if operation is DeleteRoute:
+        # A scope of "nowhere" and no type match any route of the key with our protocol.
+        scope, route_type = RT_SCOPE_NOWHERE, 0
+        message_type, request = RTM_DELROUTE, NLM_F_REQUEST
+    elif value is None:
+        raise ValueError("a route without a next hop")
+    else:
+        message_type = RTM_NEWROUTE
+        request = _CREATE if operation is AddRoute else NLM_F_REQUEST | NLM_F_REPLACE
+        if isinstance(value, int):
+            attributes += packed_u32(RTA_NH_ID, value)
+        else:
+            attributes += packed_u32(RTA_OIF, value.ifindex)
+            if value.gateway is None:
+                scope = RT_SCOPE_LINK if family is Family.IPV4 else RT_SCOPE_UNIVERSE
+            else:
+                flags = RTNH_F_ONLINK
+                if Family.of(value.gateway) is family:
+                    attributes += packed(RTA_GATEWAY, value.gateway.packed)
+                else:
+                    attributes += packed(RTA_VIA, packed_via(value.gateway))
+            if value.prefsrc is not None:
+                attributes += packed(RTA_PREFSRC, value.prefsrc.packed)
+    octets = (length + 7) // 8
+    padding = bytes(family.bits // 8 - octets)
+    destination = packed(RTA_DST, bytes(family.bits // 8))
+    header = _ROUTE.pack(family, length, 0, 0, 0, PROTOCOL, scope, route_type, flags)
+    whole = _message(message_type, request, header + attributes + destination)
+    return whole[: len(whole) - family.bits // 8], 1 + octets, padding
+
+
+def _nexthop(flags: int, number: int, value: NexthopValue) -> bytes:
+    if isinstance(value, NexthopGroup):
+        if not value.members:
+            raise ValueError("a group has at least one member")
+        header = _NEXTHOP.pack(0, 0, PROTOCOL, 0, 0)
+        members = b"".join(_MEMBER.pack(member, 0, 0, 0) for member in value.members)
+        body = packed(NHA_GROUP, members)
+    else:
+        header = _NEXTHOP.pack(Family.of(value.gateway), 0, PROTOCOL, 0, RTNH_F_ONLINK)
+        body = packed_u32(NHA_OIF, value.ifindex) + packed(NHA_GATEWAY, value.gateway.packed)
+    return _message(RTM_NEWNEXTHOP, flags, header + packed_u32(NHA_ID, number) + body)
+
+
+def _rule(rule: Rule) -> bytes:
+    if rule.others or rule.action is Action.OTHER:
+        raise ValueError(f"rule '{rule}' has selectors or an action that ours never have")
+    action = FR_ACT_TO_TBL if rule.action is Action.LOOKUP else FR_ACT_UNREACHABLE
+    body = b""
+    for kind, network in ((FRA_SRC, rule.src), (FRA_DST, rule.dst)):
+        if network is not None:
+            if Family.of(network) is not rule.family:
+                raise ValueError(f"rule '{rule}' is not of one family")
+            body += packed(kind, network.network_address.packed)
+    body += packed_u32(FRA_PRIORITY, rule.priority) + packed(FRA_PROTOCOL, bytes((rule.protocol,)))
+    if rule.action is Action.LOOKUP:
+        body += packed_u32(FRA_TABLE, rule.table)
+    header = _RULE.pack(
+        rule.family,
+        rule.dst.prefixlen if rule.dst is not None else 0,
+        rule.src.prefixlen if rule.src is not None else 0,
+        0,
+        rule.table if rule.action is Action.LOOKUP and rule.table < 256 else 0,
+        0,
+        0,
+        action,
+        0,
+    )
+    return header + body
