@@ -1,0 +1,26 @@
+"""The BGP sessions: one ExaBGP process for each ExternalNetwork, and what the daemon needs to run it.
+
+On the daemon's side: `render` makes ExaBGP's configuration, `command` its API lines, `process` supervises
+the process and `report` reads what it tells. Inside the process: `entry` starts ExaBGP with four parts
+replaced, `channel` (its API), `connection` (its sockets), `session` (what it tells of a peer) and `lane` (its
+reading of messages), in a `reactor` that sleeps. `wire` is what both sides agree on.
+
+`Speaker` is loaded when it is asked for: the process itself shall load only what it uses.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vrfbgp.speaker.process import Speaker
+
+__all__ = ["Speaker"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vrfbgp.speaker.process import Speaker
+
+    return Speaker

@@ -1,0 +1,138 @@
+"""The fast lane: once a session is Established, UPDATEs go from the socket to the channel as they are.
+
+ExaBGP's own reading costs about 140 µs for each UPDATE, ours less than one. Everything else stays with
+ExaBGP: OPEN and all before Established, KEEPALIVE, NOTIFICATION, ROUTE-REFRESH requests, timers, reload,
+and all that is sent. Its hold timer runs on the messages that `read_message` yields, so a turn that took
+UPDATEs yields one.
+
+ExaBGP reads exactly the octets of each message, so that nothing is in its hands when the lane begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from struct import unpack
+from typing import Any
+
+from exabgp.bgp.fsm import FSM
+from exabgp.bgp.message import _NOP, Message, Notify, Update
+from exabgp.bgp.message.direction import Direction
+from exabgp.bgp.message.open.capability.refresh import REFRESH
+from exabgp.bgp.message.open.holdtime import HoldTime
+from exabgp.reactor.network.error import LostConnection, NotConnected
+from exabgp.reactor.protocol import Protocol
+
+from vrfbgp.speaker.framing import OPEN, ROUTE_REFRESH, UPDATE, Framer
+from vrfbgp.speaker.wire import Kind
+
+READ_AT_ONCE = 1 << 18
+
+FAMILIES = {(1, 1): "ipv4", (2, 1): "ipv6"}
+"""AFI and SAFI of what we speak: unicast."""
+PHASES = {1: "borr", 2: "eorr"}
+"""Message subtypes of RFC 7313 3.2."""
+
+_SOME_UPDATES = Update([], b"")
+
+
+class KeepaliveTime(HoldTime):  # type: ignore[misc]
+    """A hold time whose keepalives are sent more often than a third of it."""
+
+    def __new__(cls, hold_time: int, keepalive_time: int) -> KeepaliveTime:
+        self: KeepaliveTime = super().__new__(cls, hold_time)
+        self.seconds = min(keepalive_time, int(hold_time) // 3)
+        return self
+
+    seconds: int
+
+    def keepalive(self) -> int:
+        return self.seconds
+
+
+class Lane(Protocol):  # type: ignore[misc]
+    """ExaBGP's protocol of one session, with another way to read."""
+
+    reset: Notify | None = None
+    """Asked for from outside: end the session with this NOTIFICATION."""
+
+    def __init__(self, peer: Any) -> None:
+        super().__init__(peer)
+        self.framer: Framer | None = None
+        peer.trying(self)
+
+    def validate_open(self) -> None:
+        super().validate_open()
+        if self.peer.keepalive_time and self.negotiated.holdtime:
+            self.negotiated.holdtime = KeepaliveTime(self.negotiated.holdtime, self.peer.keepalive_time)
+
+    def new_notification(self, notification: Notify) -> Iterator[Notify]:
+        """Send it if the socket takes it: ExaBGP waits for a peer that may never read again."""
+        self.connection.farewell(notification.message())
+        yield notification
+
+    def read_message(self) -> Iterator[Any]:
+        """One turn: yields what ExaBGP has to see, at least a NOP. Raises Notify, Notification or
+        NetworkError."""
+        if self.peer.fsm != FSM.ESTABLISHED:
+            yield from super().read_message()
+            return
+        if self.reset is not None:
+            raise self.reset
+        if self.peer.channel.full:
+            if self.connection.hung_up():
+                # What the peer says waits in the kernel because of us: it is alive.
+                self.peer.recv_timer.check_ka_timer(_SOME_UPDATES)
+            yield _NOP
+            return
+        data = self._read()
+        if not data:
+            yield _NOP
+            return
+        if self.framer is None:
+            self.framer = Framer(self.negotiated.msg_size)
+        for kind, octets in self.framer.feed(data):
+            if kind == UPDATE:
+                self.peer.channel.post(Kind.UPDATES, self.peer.index, self.peer.epoch, octets)
+                self.peer.stats["receive-update"] += 1
+            elif kind == OPEN:
+                raise Notify(5, 3)
+            elif kind != ROUTE_REFRESH or not self._demarcation(octets):
+                message = Message.unpack(kind, octets[19:], Direction.IN, self.negotiated)
+                if isinstance(message, Exception):
+                    raise message
+                yield message
+        fault = self.framer.fault
+        if fault is not None:
+            raise Notify(fault.code, fault.subcode, fault.data)
+        # Also for a part of a message: a long one on a slow line is a sign of life.
+        yield _SOME_UPDATES
+
+    def _read(self) -> bytes:
+        connection = self.connection
+        if connection.io is None:
+            raise NotConnected("the connection is closed")
+        try:
+            data: bytes = connection.io.recv(READ_AT_ONCE)
+        except (BlockingIOError, InterruptedError):
+            return b""
+        except OSError as error:
+            connection.close()
+            raise LostConnection(f"read from {connection.peer}: {error.strerror}") from None
+        if not data:
+            connection.close()
+            raise LostConnection(f"{connection.peer} closed the connection")
+        return data
+
+    def _demarcation(self, octets: bytes) -> bool:
+        """Tell of a BoRR or an EoRR. False: it is a request, which is ExaBGP's to answer."""
+        afi, subtype, safi = unpack("!HBB", octets[19:23])
+        if subtype == 0 or self.negotiated.refresh != REFRESH.ENHANCED:
+            return False
+        if subtype in PHASES:
+            if len(octets) != 23:
+                raise Notify(7, 1, octets)
+            family = FAMILIES.get((afi, safi))
+            if family is not None:
+                content = {"family": family, "phase": PHASES[subtype]}
+                self.peer.channel.tell(Kind.REFRESH, self.peer.index, self.peer.epoch, content)
+        return True

@@ -1,0 +1,308 @@
+"""Runs a network's speaker: starts it, configures it, carries requests to it and its events to the core.
+
+The process ends when the daemon does (its end of the channel is closed, and the kernel kills it besides),
+and is started again when it dies. Events come in the order of the channel. While `on_event` has something
+to wait for, nothing more is read: the speaker spools, and at last its peers have to wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from vrfbgp.events import DownCause, DownKind, SessionDown, SpeakerEvent, SpeakerExited, SpeakerStarted
+from vrfbgp.model import IPNetwork, PeerId
+from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, SessionConfig, Withdraw
+from vrfbgp.speaker import command, render
+from vrfbgp.speaker.report import ChannelBroken, Reports, read_header
+from vrfbgp.speaker.wire import HEADER, Kind
+
+log = logging.getLogger(__name__)
+
+Consumer = Callable[[SpeakerEvent], Awaitable[None] | None]
+"""Takes an event. If it returns an awaitable, the next event comes when that is done."""
+SpeakerCommand = Announce | Withdraw | SendEndOfRib | ResetSession
+
+FIRST_PAUSE, LONGEST_PAUSE, LONG_LIFE = 0.2, 30.0, 60.0
+"""Seconds before a speaker that died is started again, doubled each time; a life after which it begins
+anew."""
+LAST_LINES = 10
+PACKAGE = str(Path(__file__).parents[2])
+"""Where the speaker finds us, whatever the directory it starts in."""
+EXIT_NOT_STARTED = 127
+PATIENCE = 3.0
+"""Seconds that a speaker has to end by itself."""
+
+
+class Speaker:
+    """The speaker of one network. All methods are to be called in the event loop.
+
+    `run_dir` is made if it isn't there (0700) and gets the ExaBGP configuration (0600: it has passwords).
+    `program` starts the process; arguments are added to it.
+    """
+
+    def __init__(
+        self,
+        network: str,
+        run_dir: Path,
+        on_event: Consumer,
+        *,
+        program: Sequence[str] = (sys.executable, "-P", "-m", "vrfbgp.speaker.entry"),
+    ) -> None:
+        self.network = network
+        self._run_dir = run_dir
+        self._on_event = on_event
+        self._program = tuple(program)
+        self._config = run_dir / f"exabgp-{re.sub(r'[^A-Za-z0-9._-]', '_', network)}.conf"
+        self._sessions: dict[PeerId, SessionConfig] = {}
+        self._announced: dict[tuple[PeerId, IPNetwork], Announce] = {}
+        self._epoch = 0
+        self._number = 0
+        self._asked: dict[int, str] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._leaving = False
+        self._outdated = False
+        self._refusals: set[asyncio.Future[None]] = set()
+
+    # -- what the core asks ----------------------------------------------------------------------
+
+    def configure(self, sessions: Sequence[SessionConfig]) -> None:
+        """Hold these sessions from now on, and none: say farewell to the peers and end.
+
+        Sessions whose configuration did not change stay as they are. One that can't be had is refused with a
+        `SessionDown`, and does not hold up the others.
+        """
+        accepted, refused = render.accept(sessions)
+        if accepted:
+            try:
+                self._write_config(render.render(accepted))
+            except OSError as error:
+                reason = f"cannot write {self._config}: {error.strerror}; the sessions stay as they were"
+                log.error("speaker %s: %s", self.network, reason)
+                for session in accepted:
+                    self._refuse(session.peer, reason)
+                return
+        before, self._sessions = self._sessions, {session.peer: session for session in accepted}
+        self._announced = {key: route for key, route in self._announced.items() if key[0] in self._sessions}
+        self._settled.clear()
+        if accepted:
+            self._wanted.set()
+            if self._task is None:
+                self._task = asyncio.create_task(self._supervise(), name=f"speaker {self.network}")
+                self._task.add_done_callback(self._ended)
+            elif self._writer is None:
+                self._outdated = True
+            elif not self._leaving:
+                self._ask(command.RELOAD)
+                self._announce_again(
+                    [peer for peer, new in self._sessions.items() if before.get(peer) != new]
+                )
+        else:
+            self._wanted.clear()
+            if self._writer is None:
+                self._settled.set()
+            elif not self._leaving:
+                self._leaving = True
+                self._ask(command.CLOSE)
+        for refusal in refused:
+            log.error("%s", refusal)
+            self._refuse(refusal.session.peer, refusal.reason)
+
+    def send(self, request: SpeakerCommand) -> None:
+        """Carry a request to the speaker; dropped while there is none, as `SpeakerStarted` asks for all
+        again."""
+        session = self._sessions.get(request.peer)
+        if session is None or self._writer is None or self._leaving:
+            log.debug("speaker %s: no session with %s for %s", self.network, request.peer, request)
+            return
+        if isinstance(request, Announce):
+            self._announced[request.peer, request.prefix] = request
+            self._ask(command.announce(request, session))
+        elif isinstance(request, Withdraw):
+            self._announced.pop((request.peer, request.prefix), None)
+            self._ask(command.withdraw(request))
+        elif isinstance(request, SendEndOfRib):
+            self._ask(command.end_of_rib(request))
+        else:
+            self._ask(command.reset(request))
+
+    async def settled(self) -> None:
+        """Wait until the last configuration is in force."""
+        await self._settled.wait()
+
+    async def stop(self) -> None:
+        """End the process without a word to the peers: their graceful restart covers the gap."""
+        self._wanted.clear()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while there is one."""
+        return self._process.pid if self._process is not None else None
+
+    # -- the process -----------------------------------------------------------------------------
+
+    async def _supervise(self) -> None:
+        pause = FIRST_PAUSE
+        clock = asyncio.get_running_loop().time
+        while True:
+            await self._wanted.wait()
+            begun = clock()
+            reports = Reports(self.network)
+            try:
+                status, text = await self._life(reports)
+            except OSError as error:
+                status, text = EXIT_NOT_STARTED, f"cannot start {self._program[0]}: {error}"
+            for peer, epoch in reports.established.items():
+                cause = DownCause(DownKind.SPEAKER_ENDED, text="the speaker ended")
+                await self._emit(SessionDown(peer, epoch, cause))
+            if self._leaving:
+                if not self._wanted.is_set():
+                    self._settled.set()
+                continue
+            log.error("speaker %s ended with status %d: %s", self.network, status, text or "no last words")
+            await self._emit(SpeakerExited(self.network, status, text))
+            if clock() - begun > LONG_LIFE:
+                pause = FIRST_PAUSE
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _life(self, reports: Reports) -> tuple[int, str]:
+        """One process, from its start to its end: its exit status and last words."""
+        self._leaving = self._outdated = False
+        ours, theirs = socket.socketpair()
+        arguments = (str(theirs.fileno()), str(os.getpid()), str(self._epoch), str(self._config.absolute()))
+        with ours, theirs:
+            process = await asyncio.create_subprocess_exec(
+                *self._program,
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                pass_fds=(theirs.fileno(),),
+                env={**os.environ, "PYTHONPATH": PACKAGE},
+                start_new_session=True,
+            )
+            self._process = process
+            theirs.close()
+            lines: deque[str] = deque(maxlen=LAST_LINES)
+            listening = asyncio.create_task(self._listen(process, lines))
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
+                await self._read(reader, reports)
+            except ChannelBroken as error:
+                lines.append(str(error))
+            finally:
+                await self._end(process, listening)
+        return process.returncode or 0, "; ".join(lines)
+
+    async def _read(self, reader: asyncio.StreamReader, reports: Reports) -> None:
+        while True:
+            try:
+                kind, index, number, length = read_header(await reader.readexactly(HEADER.size))
+                payload = await reader.readexactly(length) if length else b""
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            if kind is Kind.ANSWER:
+                self._answered(number, payload.decode())
+                continue
+            if kind is Kind.HELLO:
+                if self._outdated:
+                    self._ask(command.RELOAD)
+                self._settle()
+                await self._emit(SpeakerStarted(self.network))
+                continue
+            event = reports.event(kind, index, number, payload)
+            self._epoch = max(self._epoch, number)
+            if event is not None:
+                await self._emit(event)
+
+    async def _end(self, process: asyncio.subprocess.Process, listening: asyncio.Task[None]) -> None:
+        """Close the channel, which ends the process; see that it is gone."""
+        writer, self._writer = self._writer, None
+        self._process = None
+        self._announced.clear()
+        self._asked.clear()
+        if writer is not None:
+            writer.transport.abort()
+        try:
+            await asyncio.wait_for(process.wait(), PATIENCE)
+        except TimeoutError:
+            process.send_signal(signal.SIGKILL)
+            await process.wait()
+        await listening
+
+    async def _listen(self, process: asyncio.subprocess.Process, lines: deque[str]) -> None:
+        assert process.stderr is not None
+        async for octets in process.stderr:
+            line = octets.decode(errors="replace").rstrip()
+            if line:
+                lines.append(line)
+                log.warning("speaker %s: %s", self.network, line)
+
+    # -- the channel -----------------------------------------------------------------------------
+
+    def _ask(self, line: str) -> None:
+        assert self._writer is not None
+        self._number += 1
+        self._asked[self._number] = line
+        self._writer.write(f"{self._number} {line}\n".encode("ascii"))
+
+    def _answered(self, number: int, failure: str) -> None:
+        line = self._asked.pop(number, "?")
+        if failure:
+            log.error("speaker %s refused %r: %s", self.network, line, failure)
+        if line == command.RELOAD:
+            self._settle()
+
+    def _settle(self) -> None:
+        if command.RELOAD not in self._asked.values():
+            self._settled.set()
+
+    def _announce_again(self, peers: Sequence[PeerId]) -> None:
+        """ExaBGP forgets what was announced to a peer whose addresses, AS numbers or router id changed."""
+        for (peer, _), route in self._announced.items():
+            if peer in peers:
+                self._ask(command.announce(route, self._sessions[peer]))
+
+    async def _emit(self, event: SpeakerEvent) -> None:
+        waiting = self._on_event(event)
+        if waiting is not None:
+            await waiting
+
+    def _refuse(self, peer: PeerId, reason: str) -> None:
+        cause = DownCause(DownKind.CONNECT_FAILED, text=reason)
+        telling = asyncio.ensure_future(self._emit(SessionDown(peer, 0, cause)))
+        self._refusals.add(telling)
+        telling.add_done_callback(self._refusals.discard)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            context = {"message": f"speaker {self.network} is no longer supervised", "exception": error}
+            task.get_loop().call_exception_handler(context)
+
+    def _write_config(self, text: str) -> None:
+        self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fd, name = tempfile.mkstemp(prefix=f".{self._config.name}.", dir=self._run_dir)
+        with os.fdopen(fd, "w") as file:
+            file.write(text)
+        os.replace(name, self._config)

@@ -1,0 +1,204 @@
+"""One peer of the speaker: ExaBGP's state machine, which here tells the daemon what happens to it and why.
+
+Only Established is `UP`. A try that fails, and a session that ends, is one `DOWN` with its cause; ExaBGP's
+own reports say neither (a dead peer looks connected at each try).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from exabgp.bgp.fsm import FSM
+from exabgp.bgp.message import Notification, Notify
+from exabgp.bgp.message.open.capability import Capability
+from exabgp.bgp.message.open.capability.refresh import REFRESH
+from exabgp.reactor.network.error import NetworkError
+from exabgp.reactor.peer import ACTION, Peer
+
+from vrfbgp.speaker.framing import EXTENDED_LIMIT, HEADER_LENGTH, NOTIFICATION, Framer
+from vrfbgp.speaker.lane import FAMILIES, Lane
+from vrfbgp.speaker.wire import Kind
+
+RETRY_LIMIT = 5
+"""Seconds between two tries, at most; ExaBGP waits up to 60."""
+
+LONG_LIFE = 60.0
+LONGEST_PAUSE = 30
+"""Seconds: a session that ends before the one, for the second time, waits up to the other."""
+
+TELLING_STATES = {FSM.IDLE: b"idle", FSM.OPENSENT: b"opensent", FSM.OPENCONFIRM: b"openconfirm"}
+"""`connect` is told when it begins and `established` with `UP`; ExaBGP's ACTIVE and CONNECT are not the
+RFC's."""
+
+KEEPALIVE_TIME = "keepalive-time "
+"""How the configuration carries what ExaBGP has no word for: in the description, whose change ends no
+session."""
+
+
+class Machine(FSM):  # type: ignore[misc]
+    """The finite state machine; each change is told, and reaching Established is the session's begin."""
+
+    def change(self, state: Any) -> Any:
+        before = self.state
+        super().change(state)
+        if state == FSM.ESTABLISHED and before != FSM.ESTABLISHED:
+            self.peer.begin()
+        elif state in TELLING_STATES:
+            self.peer.tell_state(TELLING_STATES[state])
+        return self
+
+
+class Session(Peer):  # type: ignore[misc]
+    """A peer, from its first line in the configuration to its last."""
+
+    def __init__(self, neighbor: Any, reactor: Any) -> None:
+        super().__init__(neighbor, reactor)
+        self.channel = reactor.processes
+        self.index = self.channel.index(neighbor["peer-address"].top(), neighbor["connect"])
+        self.epoch = 0
+        self.attempt: Lane | None = None
+        self._told = b""
+        self._short_lives = 0
+        self.fsm = Machine(self, FSM.IDLE)
+
+    @property
+    def keepalive_time(self) -> int:
+        """Seconds, 0: a third of the hold time."""
+        description = self.neighbor["description"] or ""
+        return int(description[len(KEEPALIVE_TIME) :]) if description.startswith(KEEPALIVE_TIME) else 0
+
+    # -- telling ---------------------------------------------------------------------------------
+
+    def tell_state(self, state: bytes) -> None:
+        """Tell the FSM's state, if it is another than the last told."""
+        if state != self._told:
+            self._told = state
+            self.channel.post(Kind.STATE, self.index, self.epoch, state)
+
+    def trying(self, lane: Lane) -> None:
+        """A new connection is about to be made."""
+        self.attempt = lane
+        self.tell_state(b"connect")
+
+    def begin(self) -> None:
+        """The session is Established."""
+        self.epoch = self.channel.next_epoch()
+        self._told = b"established"
+        self.channel.tell(Kind.UP, self.index, self.epoch, negotiated(self.proto))
+
+    def _close(self, message: str = "", error: Any = "") -> None:
+        attempt, self.attempt = self.attempt, None
+        if attempt is not None:
+            connection = attempt.connection
+            if connection is not None:
+                connection.close()
+            cause = self._cause(message, error, attempt)
+            self.channel.tell(Kind.DOWN, self.index, self.epoch, cause)
+            # An End-of-RIB that was not sent belongs to the session that is over.
+            self.neighbor.eor.clear()
+        lived = time.time() - self.stats["complete"]
+        super()._close(message, error)
+        self._delay._next = min(self._delay._next, RETRY_LIMIT)
+        if self.epoch:
+            self.epoch = 0
+            self._short_lives = self._short_lives + 1 if lived < LONG_LIFE else 0
+            # RFC 4271 8.1.1, DampPeerOscillations.
+            pause = 2**self._short_lives - 2 if self._short_lives > 1 else 0
+            self._delay._time = time.time() + min(pause, LONGEST_PAUSE)
+
+    def reestablish(self, restart_neighbor: Any = None) -> None:
+        """The configuration changed; ExaBGP would leave a try under way until it fails by itself."""
+        super().reestablish(restart_neighbor)
+        if self.fsm != FSM.ESTABLISHED:
+            self._reset("stop, the configuration changed")
+            self._delay.reset()
+
+    def _cause(self, message: str, error: Any, attempt: Lane) -> dict[str, Any]:
+        if not isinstance(error, Notification):
+            error = last_notification(attempt) or error
+        if isinstance(error, Notification):
+            sent = isinstance(error, Notify)
+            kind = "notification-sent" if sent else "notification-received"
+            if sent and error.code == 4:
+                kind = "hold-timer-expired"
+            return {"kind": kind, "code": error.code, "subcode": error.subcode, "text": str(error)}
+        if message.startswith("stop") or self._teardown is not None:
+            return {"kind": "configured", "code": 0, "subcode": 0, "text": "the configuration changed"}
+        text = str(error) or message or "an error inside the speaker; its log has more"
+        if isinstance(error, NetworkError) and self.fsm == FSM.IDLE:
+            return {"kind": "connect-failed", "code": 0, "subcode": 0, "text": text}
+        return {"kind": "connection-lost", "code": 0, "subcode": 0, "text": text}
+
+    # -- what ExaBGP does otherwise --------------------------------------------------------------
+
+    def _read_ka(self) -> Iterator[int]:
+        # ExaBGP spins here until the KEEPALIVE comes.
+        for message in self.proto.read_keepalive():
+            self.recv_timer.check_ka_timer(message)
+            yield ACTION.LATER
+
+    def run(self) -> Any:
+        action = super().run()
+        if action == ACTION.NOW and self.stuck:
+            return ACTION.LATER
+        return action
+
+    @property
+    def stuck(self) -> bool:
+        """Nothing more can be sent until the socket is writable."""
+        return self.proto is not None and self.proto.connection is not None and self.proto.connection.stuck
+
+    def remove(self) -> None:
+        """The peer is no longer configured: tell it (RFC 4486 4), or it keeps our routes for its restart
+        time."""
+        if self.fsm == FSM.ESTABLISHED and self.proto is not None and self.proto.connection is not None:
+            self.proto.connection.farewell(Notify(6, 3, b"").message())
+        if self.proto is None and self.attempt is not None:
+            self._close("stop, before it was connected")
+        super().remove()
+
+
+def last_notification(lane: Lane) -> Notification | None:
+    """What the peer said before the connection was lost, if it said why."""
+    connection = lane.connection
+    words = connection.last_words if connection is not None else b""
+    for kind, octets in (lane.framer or Framer(EXTENDED_LIMIT)).feed(words):
+        if kind == NOTIFICATION:
+            return Notification.unpack_message(octets[HEADER_LENGTH:])
+    return None
+
+
+def negotiated(lane: Any) -> dict[str, Any]:
+    """What both OPENs agreed on, as `Kind.UP` carries it."""
+    agreed = lane.negotiated
+    theirs = agreed.received_open.capabilities
+    restart = None
+    code = Capability.CODE.GRACEFUL_RESTART
+    if theirs.announced(code) and agreed.sent_open.capabilities.announced(code):
+        graceful = theirs[code]
+        restart = {
+            "time": int(graceful.restart_time),
+            "restarting": bool(graceful.restart_flag & graceful.RESTART_STATE),
+            "forwarding": [
+                FAMILIES[int(afi), int(safi)]
+                for (afi, safi), flags in graceful.items()
+                if (int(afi), int(safi)) in FAMILIES and flags & graceful.FORWARDING_STATE
+            ],
+        }
+    families = [family for family in agreed.families if (int(family[0]), int(family[1])) in FAMILIES]
+    names = {family: FAMILIES[int(family[0]), int(family[1])] for family in families}
+    return {
+        "peer_as": int(agreed.peer_as),
+        "router_id": str(agreed.received_open.router_id),
+        "local_address": lane.connection.local,
+        "hold_time": int(agreed.holdtime),
+        "families": list(names.values()),
+        "asn4": bool(agreed.asn4),
+        "add_path": [name for family, name in names.items() if agreed.addpath.receive(*family)],
+        "extended_message": agreed.msg_size == EXTENDED_LIMIT,
+        "route_refresh": agreed.refresh != REFRESH.ABSENT,
+        "enhanced_refresh": agreed.refresh == REFRESH.ENHANCED,
+        "restart": restart,
+    }
