@@ -20,8 +20,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from vrfbgp.intent import Place, Problem, Reason, Severity
 
 SUFFIXES = (".yaml", ".yml", ".json")
-MAX_NODES = 500_000
-"""Values of one file, aliases expanded: a few kilobytes of nested aliases can stand for billions."""
+MAX_ALIASED = 100_000
+"""Values beyond those that are written out: a few kilobytes of nested aliases can stand for billions."""
 MAX_DEPTH = 100
 
 FieldPath = tuple[str | int, ...]
@@ -165,7 +165,7 @@ def _parse_part(file: str, text: str, before: int) -> tuple[list[Document], Prob
     documents: list[Document] = []
     try:
         for node in YAML(typ="safe", pure=True).compose_all(text):
-            builder = _Builder(before)
+            builder = _Builder(before, len(text) + MAX_ALIASED)
             value = builder.value(node, ())
             if value is not None:
                 documents.append(Document(value, Positions(file, builder.lines)))
@@ -192,9 +192,10 @@ class _Unusable(Exception):
 class _Builder:
     """Turns one document's nodes into values and takes down the lines."""
 
-    def __init__(self, before: int) -> None:
+    def __init__(self, before: int, most: int) -> None:
         self.lines: dict[FieldPath, int] = {}
         self._before = before
+        self._most = most
         self._count = 0
 
     def value(self, node: Node | None, path: FieldPath) -> Any:
@@ -203,8 +204,8 @@ class _Builder:
         self._count += 1
         line = self._line(node)
         self.lines.setdefault(path, line)
-        if self._count > MAX_NODES:
-            raise _Unusable(line, f"holds more than {MAX_NODES} values, aliases expanded. Split it")
+        if self._count > self._most:
+            raise _Unusable(line, "has aliases that stand for too many values. Write them out")
         if len(path) > MAX_DEPTH:
             raise _Unusable(
                 line, f"is nested more than {MAX_DEPTH} deep. Flatten it, or break the circle of aliases"
@@ -240,7 +241,7 @@ class _Builder:
 
     def _mapping_values(self, node: MappingNode, path: FieldPath) -> dict[str, Any]:
         """A merged mapping; a circle of merges ends by depth."""
-        if len(path) > MAX_DEPTH or self._count > MAX_NODES:
+        if len(path) > MAX_DEPTH or self._count > self._most:
             raise _Unusable(self._line(node), "is merged in a circle. Break it")
         self._count += 1 + len(node.value)
         return self._mapping(node, path)

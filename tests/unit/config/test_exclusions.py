@@ -189,6 +189,17 @@ class TestLenient:
         ]
         assert not network(intent, "red").degraded
 
+    def test_a_broken_gateway_is_closed_also_without_networks(self, files: Files) -> None:
+        text = gateway_text().replace("externalNetworks: [red]", "externalNetwork: [red]")
+        (found,) = files.intent(joined(ENABLED, RED, text), lenient=True).gateways
+        assert found.isolated
+        assert found.networks == ()
+
+    def test_a_broken_filter_is_a_missing_one(self, files: Files) -> None:
+        rules = "apiVersion: projectcalico.org/v3\nkind: BGPFilter\nmetadata: {name: f}\nspec: {imports: []}"
+        intent = files.intent(joined(ENABLED, RED, rules, peer_text("filters: [f]")), lenient=True)
+        assert reasons(network(intent, "red").peers[0].degraded)[0] is Reason.MISSING_FILTER
+
     def test_a_broken_peer_has_no_session(self, files: Files) -> None:
         intent = files.intent(joined(ENABLED, RED, peer_text("passwort: x")), lenient=True)
         (found,) = network(intent, "red").peers

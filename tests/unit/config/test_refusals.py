@@ -254,6 +254,14 @@ REFUSALS = [
         "spec.nodeSelector",
         "together with node",
     ),
+    (GATEWAY + "  network: x\n", Reason.EXCLUSIVE_FIELDS, 9, "spec.network", "with externalNetworks"),
+    (
+        ours(PEER) + "  sourceInterface: 'a;b'\n",
+        Reason.OUT_OF_RANGE,
+        9,
+        "spec.sourceInterface",
+        "of a device",
+    ),
     (PEER + "  network: x\n", Reason.EXCLUSIVE_FIELDS, 9, "spec.network", "together with externalNetwork"),
     (
         PEER + "  reachableBy: fd00::1\n",
@@ -377,6 +385,14 @@ def test_unreadable_files(files: Files, file: str, content: bytes) -> None:
     (problem,) = read([files.directory]).problems
     assert (problem.severity, problem.reason) == (Severity.REFUSED, Reason.SYNTAX)
     assert problem.place.line == 1
+
+
+def test_aliases_that_explode(files: Files) -> None:
+    lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    problem = files.refusal("\n".join(lines))
+    assert problem.reason is Reason.SYNTAX
+    assert "aliases" in problem.text
 
 
 def test_a_missing_path(files: Files) -> None:

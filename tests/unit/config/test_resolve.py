@@ -385,7 +385,7 @@ class TestNode:
     apiVersion: vrfbgp.io/v1alpha1
     kind: BGPConfiguration
     metadata: {name: default}
-    spec: {asNumber: 64777, routerID: 9.9.9.9, clusterCIDRs: [10.32.0.0/11]}
+    spec: {asNumber: 64777, routerID: 9.9.9.9, clusterCIDRs: [10.128.0.0/11]}
     """
 
     def found(self, files: Files, *texts: str, host: HostFacts = HOST):  # type: ignore[no-untyped-def]
@@ -463,8 +463,8 @@ class TestNode:
             "10.0.0.2/32",
             "10.8.0.1/32",
             "10.9.0.1/32",
-            "10.32.0.0/11",
             "10.96.0.0/12",
+            "10.128.0.0/11",
             "10.244.0.0/16",
             "10.245.0.0/24",
             "104.244.42.129/32",

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Open, Reference, Resource, Strict
 from vrfbgp.config.schema.effect import ACTED, Remark
-from vrfbgp.config.schema.faults import wrong_type
+from vrfbgp.config.schema.faults import exclusive, wrong_type
 from vrfbgp.config.schema.scalars import (
     EnabledDisabled,
     ExactNetwork,
@@ -66,6 +66,12 @@ class Aws(Strict):
     elastic_ips: Annotated[tuple[Text, ...], Items, Field(alias="elasticIPs")] = ()
 
 
+class AdditionalInterface(Strict):
+    name: Text
+    attachment: Open | None = None
+    ip_pools: Annotated[tuple[PoolRef, ...], Items, Field(alias="ipPools")] = ()
+
+
 class EgressGatewaySpec(Strict):
     ip_pools: Annotated[tuple[PoolRef, ...], Items, Field(alias="ipPools"), ACTED]
     external_networks: Annotated[tuple[Reference, ...], Items, ACTED] = ()
@@ -76,6 +82,14 @@ class EgressGatewaySpec(Strict):
     ] = "Info"
     egress_gateway_failure_detection: Annotated[FailureDetection | None, _PODS] = None
     aws: Annotated[Aws | None, _PODS] = None
+    additional_interfaces: Annotated[tuple[AdditionalInterface, ...], Items, _PODS] = ()
+    network: Annotated[Reference, Remark("a Calico Network is no external network")] = ""
+
+    @model_validator(mode="after")
+    def _one_kind_of_network(self) -> EgressGatewaySpec:
+        if self.network and self.external_networks:
+            raise exclusive("stands together with externalNetworks: remove one of them", "network")
+        return self
 
 
 class EgressGateway(Resource):

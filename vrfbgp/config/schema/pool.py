@@ -18,9 +18,11 @@ from vrfbgp.config.schema.scalars import (
     one_of,
     within,
 )
+from vrfbgp.config.select import parse
 
 _IPAM = Remark("Calico gives the addresses out")
 _FABRIC = Remark("Calico carries the traffic between nodes")
+_ALL = parse("all()")
 _MODE = one_of("Never", "Always", "CrossSubnet", "")
 
 
@@ -36,13 +38,13 @@ class IPPoolSpec(Strict):
         ],
         Items,
         _IPAM,
-    ] = ()
+    ] = ("Workload", "Tunnel")
     assignment_mode: Annotated[Annotated[Text, one_of("Automatic", "Manual")], _IPAM] = "Automatic"
     aws_subnet_id: Annotated[Text, Field(alias="awsSubnetID"), _IPAM] = ""
     block_size: Annotated[Annotated[Int, within(0, 128)] | None, _IPAM] = None
     disabled: Annotated[Bool, _IPAM] = False
     namespace_selector: Annotated[LabelSelector, _IPAM] = None
-    node_selector: Annotated[LabelSelector, _IPAM] = None
+    node_selector: Annotated[LabelSelector, _IPAM] = _ALL
     nat_outgoing: Annotated[Bool, _FABRIC] = False
     ipip_mode: Annotated[Annotated[Text, _MODE], Field(alias="ipipMode"), _FABRIC] = "Never"
     vxlan_mode: Annotated[Annotated[Text, _MODE], Field(alias="vxlanMode"), _FABRIC] = "Never"
