@@ -177,9 +177,9 @@ class Core:
     def _kernel(self, event: Event, now: float) -> None:
         reconciler = self.reconciler
         match event:
-            case LinksRead(links, addresses):
+            case LinksRead(links, addresses, lapsed):
                 self._host_reads.discard(ReadLinks())
-                changed = self.host.links_read(links, addresses)
+                changed = self.host.links_read(links, addresses) | lapsed
                 if changed:
                     self._replan = True
                     self._doubt(changed)
@@ -228,6 +228,7 @@ class Core:
         """Devices changed: the kernel may have dropped routes and next hops on them without a word."""
         self._reads |= {ReadTable(MAIN_TABLE, family) for family in Family}
         self.reconciler.read_again(ReadNexthops())
+        self.reconciler.retry.hasten()
         for network in self.networks.values():
             if network.uplinks.reach.uplinks & changed:
                 self._read_network(network)

@@ -121,6 +121,8 @@ class Network:
         session.decoder = Decoder(event.negotiated, session.intent.internal)
         session.since, session.deadline = now, now + SYNC_TIME
         session.ended, session.end_of_rib_due = set(), True
+        for family in set(Family) - event.negotiated.families:
+            self.loc.forget(event.peer, family)
         if session.stale_until is not None:
             session.stale_until = now + SYNC_TIME
             restart = event.negotiated.restart
@@ -161,9 +163,14 @@ class Network:
             return False
         restart = session.negotiated.restart if session.negotiated else None
         if event.cause.kind is DownKind.SPEAKER_ENDED:
-            self._retain(session, now + STALE_TIME)
+            self.loc.retain(event.peer)
+            session.stale_until = now + STALE_TIME
         elif restart is not None and restart.time and event.cause.kind in _RETAINING:
-            self._retain(session, now + min(restart.time, STALE_TIME))
+            if session.stale_until is not None:
+                # What it had not sent again since the restart before (RFC 4724 4.2).
+                self._sweep(event.peer)
+            self.loc.retain(event.peer)
+            session.stale_until = now + min(restart.time, STALE_TIME)
         else:
             self.loc.forget(event.peer)
             session.stale_until = None
@@ -198,8 +205,7 @@ class Network:
             if session.stale_until is not None and session.stale_until <= now:
                 session.stale_until = None
                 if session.up:
-                    for family in Family:
-                        self.loc.sweep(peer, family)
+                    self._sweep(peer)
                 else:
                     self.loc.forget(peer)
         if self.in_sync or not all(_heard(session, now) for session in self.sessions.values()):
@@ -228,9 +234,9 @@ class Network:
                 if _complete(session):
                     session.stale_until = None
 
-    def _retain(self, session: Session, until: float) -> None:
-        self.loc.retain(session.intent.id)
-        session.stale_until = until
+    def _sweep(self, peer: PeerId) -> None:
+        for family in Family:
+            self.loc.sweep(peer, family)
 
     def _end(self, peer: PeerId) -> None:
         del self.sessions[peer]

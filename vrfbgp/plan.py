@@ -7,18 +7,18 @@ at learned routes, and a plan that equals the one before changes nothing. A netw
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
 from vrfbgp.host import STATIC_PROTOCOLS, Host
-from vrfbgp.intent import Intent, Problem, Reason, Severity
+from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity
 from vrfbgp.model import Family, Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import Network, session_config
 from vrfbgp.operations import AddRoute, AddRule, Operation, ReplaceRoute
 from vrfbgp.requests import ConfigureSpeaker, SessionConfig, SpeakerRequest
 from vrfbgp.steering import gateway_rules, session_rule
-from vrfbgp.uplinks import attach
+from vrfbgp.uplinks import Attachment, attach
 
 
 class Planner:
@@ -33,35 +33,30 @@ class Planner:
         self._host = host
         self._reconciler = reconciler
         self._sessions: dict[str, dict[SessionConfig, Rule]] = {}
+        self._attached: dict[PeerId, tuple[PeerIntent, Attachment, str]] = {}
+        """How each peer is, or was last, reached, and by which device; good for that config of it."""
         self._serial = 0
 
     def plan(self, intent: Intent, networks: dict[str, Network]) -> None:
         """Bring desired state up to date."""
         problems: list[Problem] = []
-        undecided = False
-        for name, network in networks.items():
-            place = Place(network.intent.table, network.intent.metric)
+        for network in networks.values():
             network.attach(attach(network.intent, self._host))
             problems += network.uplinks.problems
-            if self.places.get(name) == place:
-                continue
-            self.routes.open(place)
-            if not self._reconciler.is_read(place.table):
-                undecided = True
-            elif refusal := self._in_use(network):
-                problems.append(refusal)
-                self._unplace(name, network)
-            else:
-                self._move(name, network, place)
+        undecided = self._plan_places(networks, problems)
         for name, place in self.places.items():
             for family, routes in networks[name].uplinks.bootstrap.items():
                 self.routes.bootstrap(place, family, routes)
+            problems += self._obstacles(name, place)
         self._plan_sessions(intent, networks, problems)
-        rules = set(gateway_rules(intent, self.places.keys())) if intent.enabled else set()
+        tables = {name: place.table for name, place in self.places.items()}
+        rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
         rules.update(rule for sessions in self._sessions.values() for rule in sessions.values())
         self._want_rules(rules)
         self._reconciler.hold_rules = undecided
-        self._reconciler.guarded = frozenset(n.intent.table for n in networks.values() if not n.in_sync)
+        self._reconciler.guarded = {
+            n.intent.table: n.uplinks.reach.uplinks for n in networks.values() if not n.in_sync
+        }
         self.problems = tuple(problems)
 
     def place(self, network: Network) -> None:
@@ -75,7 +70,7 @@ class Planner:
     def retire(self, network: Network, asked: list[SpeakerRequest]) -> None:
         """The network is gone from the config: its speaker ends, its routes are no longer wanted."""
         name = network.intent.name
-        self._unplace(name, network)
+        self._unplace(name)
         self._sessions.pop(name, None)
         if network.configured:
             asked.append(ConfigureSpeaker(name, ()))
@@ -98,11 +93,13 @@ class Planner:
         wanted = self._sessions.get(name, {})
         place = self.places.get(name)
         ready = settled and place is not None and self.routes.settled(place)
-        sessions = tuple(
-            session
-            for session, rule in wanted.items()
-            if session in network.configured or (ready and self._reconciler.rules.settled((rule,)))
-        )
+        held = {session.peer: session for session in network.configured}
+        sessions: tuple[SessionConfig, ...] = ()
+        for session, rule in wanted.items():
+            if session in network.configured or (ready and self._reconciler.rules.settled((rule,))):
+                sessions += (session,)
+            elif session.peer in held:
+                sessions += (held[session.peer],)
         if sessions == network.configured:
             return []
         network.told(sessions, now)
@@ -115,15 +112,23 @@ class Planner:
 
     def _plan_sessions(self, intent: Intent, networks: dict[str, Network], problems: list[Problem]) -> None:
         taken: dict[tuple[IPAddress, IPAddress], PeerId] = {}
+        attached, self._attached = self._attached, {}
         self._sessions = {}
         for name, network in sorted(networks.items()):
             sessions = self._sessions.setdefault(name, {})
             if name not in self.places:
                 continue
+            held = {session.peer for session in network.configured}
             for peer in network.intent.peers:
-                attachment = network.uplinks.attachments.get(peer.id)
-                if attachment is None:
+                known = attached.get(peer.id)
+                if attachment := network.uplinks.attachments.get(peer.id):
+                    device = self._host.name(attachment.ifindex)
+                elif known is not None and known[0] == peer and peer.id in held:
+                    # Its hold timer, not a link that flaps, ends a session.
+                    _, attachment, device = known
+                else:
                     continue
+                self._attached[peer.id] = peer, attachment, device
                 pair = attachment.local, peer.id.address
                 other = taken.setdefault(pair, peer.id)
                 if other.network != name:
@@ -135,23 +140,61 @@ class Planner:
                         Problem(Severity.DEGRADED, Reason.NO_SOURCE, f"BGPPeer {peer.name}", text)
                     )
                     continue
-                device = self._host.name(attachment.ifindex)
-                rule = session_rule(intent.rule_priority, attachment.local, peer.id, network.intent.table)
+                table = self.places[name].table
+                rule = session_rule(intent.rule_priority, attachment.local, peer.id, table)
                 sessions[session_config(peer, attachment, device)] = rule
 
-    def _move(self, name: str, network: Network, place: Place) -> None:
+    def _plan_places(self, networks: dict[str, Network], problems: list[Problem]) -> bool:
+        """Give each network the place that its config asks for; whether one has to wait for its."""
+        moving: dict[str, Place] = {}
+        undecided = False
+        for name, network in networks.items():
+            place = Place(network.intent.table, network.intent.metric)
+            if self.places.get(name) == place:
+                continue
+            self.routes.open(place)
+            if not self._reconciler.is_read(place.table):
+                undecided = True
+            elif refusal := self._in_use(network):
+                problems.append(refusal)
+                self._unplace(name)
+            else:
+                moving[name] = place
+        while taken := [name for name, place in moving.items() if self._is_taken(place.table, moving)]:
+            undecided = True
+            for name in taken:
+                del moving[name]
+        # Two networks may exchange their tables: all leave before one arrives.
+        for name in moving:
+            self._unplace(name)
+        for name, place in moving.items():
+            self._arrive(networks[name], place)
+        return undecided
+
+    def _is_taken(self, table: int, moving: Mapping[str, Place]) -> bool:
+        """Whether a network that stays where it is has this table."""
+        return any(place.table == table for name, place in self.places.items() if name not in moving)
+
+    def _arrive(self, network: Network, place: Place) -> None:
         """Give the network its place; what it has learned goes along."""
-        before = self.places.get(name)
-        self.places[name] = place
+        self.places[network.intent.name] = place
         for family in Family:
             for nlri, members in network.loc.routes[family].items():
                 self.routes.learned(place, family, nlri, members)
-        if before is not None:
-            self.routes.close(before)
 
-    def _unplace(self, name: str, network: Network) -> None:
+    def _unplace(self, name: str) -> None:
         if place := self.places.pop(name, None):
             self.routes.close(place)
+
+    def _obstacles(self, name: str, place: Place) -> Iterator[Problem]:
+        """Routes of somebody else that stand where ours would."""
+        for route in self._host.foreign_routes(place.table):
+            if route.key.metric == place.metric:
+                text = (
+                    f"a route of somebody else (protocol {route.protocol}) has the place of {route.key}: what "
+                    "is learned for it is not installed; remove that route, or give it another metric"
+                )
+                yield Problem(Severity.NOTICE, Reason.FOREIGN_ROUTE, f"ExternalNetwork {name}", text)
 
     def _in_use(self, network: Network) -> Problem | None:
         """Why the network can't have its table: somebody else works with it."""

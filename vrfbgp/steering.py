@@ -14,7 +14,7 @@ every network of the gateway is there and `Open`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 
 from vrfbgp.host import Host
@@ -22,8 +22,8 @@ from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent
 from vrfbgp.model import MAIN_TABLE, Action, Family, IPAddress, IPNetwork, PeerId, Rule
 
 
-def gateway_rules(intent: Intent, usable: Set[str]) -> Iterator[Rule]:
-    """The rules of all gateways; `usable` are the networks whose tables may be steered into."""
+def gateway_rules(intent: Intent, usable: Mapping[str, int]) -> Iterator[Rule]:
+    """The rules of all gateways; `usable` has the tables that may be steered into, by network."""
     networks = {network.name: network for network in intent.networks}
     for gateway in intent.gateways:
         for source in gateway.ranges:
@@ -35,7 +35,7 @@ def _rules(
     gateway: GatewayIntent,
     source: IPNetwork,
     networks: Mapping[str, NetworkIntent],
-    usable: Set[str],
+    usable: Mapping[str, int],
 ) -> Iterator[Rule]:
     family, base = Family.of(source), intent.rule_priority
     for destination in intent.cluster:
@@ -44,7 +44,7 @@ def _rules(
     if not gateway.isolated:
         for place, name in enumerate(gateway.networks):
             if name in usable:
-                yield Rule(family, base + place, source, table=networks[name].table)
+                yield Rule(family, base + place, source, table=usable[name])
     if not is_open(gateway, networks):
         yield Rule(family, base + len(gateway.networks), source, action=Action.UNREACHABLE)
 

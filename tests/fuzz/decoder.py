@@ -4,7 +4,7 @@
 
 Starts from messages that other daemons sent and from made ones with every attribute, and keeps mutants that
 led to an outcome not seen before (a new set of faults, a new error), so that later mutants go deeper. A
-failure prints the session's terms and the octets in hex, and ends with status 1; the same seed finds it again.
+failure prints the session's terms and the octets in hex, and ends with status 1; its seed finds it again.
 """
 
 from __future__ import annotations

@@ -19,12 +19,15 @@ class Delta(Generic[K, V]):
 
     def __init__(self) -> None:
         self.desired: dict[K, V] = {}
+        self.dropped: set[K] = set()
+        """Keys that were desired once and are no longer, but are still in the kernel."""
         self._off: dict[K, V | None] = {}
 
     def want(self, key: K, value: V) -> None:
         """From now on `key` is to be `value`."""
         actual = self.actual(key)
         self.desired[key] = value
+        self.dropped.discard(key)
         self._mark(key, actual)
 
     def unwant(self, key: K) -> None:
@@ -32,6 +35,8 @@ class Delta(Generic[K, V]):
         if key in self.desired:
             actual = self.actual(key)
             del self.desired[key]
+            if actual is not None:
+                self.dropped.add(key)
             self._mark(key, actual)
 
     def saw(self, key: K, value: V | None) -> None:
@@ -44,6 +49,7 @@ class Delta(Generic[K, V]):
         self._off = dict.fromkeys(missing)
         for key, value in actual.items():
             self._mark(key, value)
+        self.dropped &= self._off.keys()
 
     def actual(self, key: K) -> V | None:
         """What the kernel has, as far as we know."""
@@ -76,5 +82,6 @@ class Delta(Generic[K, V]):
     def _mark(self, key: K, actual: V | None) -> None:
         if self.desired.get(key) == actual:
             self._off.pop(key, None)
+            self.dropped.discard(key)
         else:
             self._off[key] = actual

@@ -66,6 +66,13 @@ class Nexthops:
         members = self._used_by.get(group, ())
         return members if isinstance(members, tuple) else ()
 
+    def devices(self, id_: int) -> set[int]:
+        """The devices that a next hop of the kernel leads to, ours of an earlier life included."""
+        value = self.delta.actual(id_)
+        if isinstance(value, NexthopObject):
+            return {value.ifindex}
+        return {device for member in value.members for device in self.devices(member)} if value else set()
+
     def object_ids(self, members: Iterable[Member]) -> set[int]:
         return {self._ids[member] for member in members if member in self._ids}
 

@@ -2,15 +2,17 @@
 
 One batch holds, in this order,
 
-1. the rules that close (`unreachable`), exempt the cluster and carry the sessions,
-2. next hop objects, then groups, then new and changed routes,
+1. the rules that close (`unreachable`), exempt the cluster and carry the sessions; rules that go because
+   they lead into what is another network's table now (see `rules`),
+2. next hop objects, then groups, then new and changed routes; routes that go from tables in use,
 3. the rules that steer into the tables,
-4. routes that go; rules that go: those that steer first, those that close last,
+4. rules that go; routes that go from tables that nobody wants any more,
 5. groups and objects that nothing points at any more.
 
 So nothing is steered into a table before its routes stand, what is replaced is never missing in
-between, and no gateway's packet can fall through to main. Nothing is deleted from a table that is not
-*in sync*: what an earlier life of ours left there may still be right.
+between, and no gateway's packet can fall through to main. From a table that is not *in sync* nothing is
+deleted that an earlier life of ours left there, since it may still be right; unless it leads out by a device
+that is no uplink of the network, which is never right. What this life made and no longer wants, goes.
 
 After an operation failed, the truth is read again and the operation is tried again, ever more slowly.
 While something is being read, nothing is written to it: the answer shows the state of the moment of the
@@ -23,15 +25,15 @@ key stays pending, is reported with its errno, and nothing else waits for it, bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
+from vrfbgp.fib.rules import RuleChanges, changes, closes
 from vrfbgp.model import (
     RESERVED_TABLES,
-    Action,
     Family,
     Inline,
     KernelNexthop,
@@ -80,10 +82,12 @@ class Reconciler:
         self.slices: dict[Slice, Delta[Nlri, Slot]] = {}
         self.rules: Delta[Rule, bool] = Delta()
         self.retry: Retry[Key] = Retry()
-        self.guarded: frozenset[int] = frozenset()
-        """Tables that are not in sync: nothing is deleted from them."""
+        self.guarded: Mapping[int, frozenset[int]] = {}
+        """Tables that are not in sync, each with the uplinks (by index) of its network."""
         self.hold_rules = True
         """It is not known yet what all the rules are to be: none is deleted."""
+        self._unconfirmed: dict[Rule, int] = {}
+        """Rules that close, handed out and not acknowledged yet, with the serial of their batch."""
         self._reading: set[ReadRequest] = set()
         self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
         self._unread.update(ReadRules(family) for family in Family)
@@ -200,23 +204,31 @@ class Reconciler:
             key = key_of(failure.operation)
             if self.retry.failed(key, failure, now) == 1:
                 news.append(failure)
+            self._disbelieve(failure.operation)
             self.read_again(_source(key))
         self.retry.applied(serial)
+        for rule in [rule for rule, sent in self._unconfirmed.items() if sent <= serial]:
+            del self._unconfirmed[rule]
         return news
 
     # -- what is to be done --
 
     def operations(self, now: float, serial: int) -> list[Operation]:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
-        closing, steering, going = self._rule_operations(now)
-        batch: list[Operation] = list(closing)
+        rules = self._rule_changes(now)
+        self._unconfirmed.update({rule: serial for rule in rules.closing + rules.steering if closes(rule)})
+        batch: list[Operation] = [AddRule(rule) for rule in rules.closing]
+        batch += [DeleteRule(rule) for rule in rules.misleading]
         if ReadNexthops() not in self._pending_reads():
-            batch += self.nexthops.creations(self.retry.waiting(now))
-        additions, removals = self._route_operations(now)
+            creations = self.nexthops.creations(self.retry.waiting(now))
+            self._assume(creations)
+            batch += creations
+        additions, removals, clearances = self._route_operations(now)
         batch += additions
-        batch += steering
         batch += removals
-        batch += going
+        batch += [AddRule(rule) for rule in rules.steering]
+        batch += [DeleteRule(rule) for rule in rules.going]
+        batch += clearances
         self._assume(batch)
         if self._nothing_held():
             deletions = self.nexthops.deletions()
@@ -251,10 +263,13 @@ class Reconciler:
     def _pending_reads(self) -> set[ReadRequest]:
         return self._unread | self._reading
 
-    def _route_operations(self, now: float) -> tuple[list[Operation], list[Operation]]:
+    def _route_operations(self, now: float) -> tuple[list[Operation], list[Operation], list[Operation]]:
+        """Routes to be made, to go from tables in use, and to go from tables that nobody wants."""
         additions: list[Operation] = []
         removals: list[Operation] = []
-        reads, waiting = self._pending_reads(), self.retry.waiting(now)
+        clearances: list[Operation] = []
+        reads, waiting, occupied = self._pending_reads(), self.retry.waiting(now), self._occupied()
+        nexthops, unknown = self.nexthops.delta, ReadNexthops() in reads
         for (table, family, metric), delta in self.slices.items():
             if not len(delta) or ReadTable(table, family) in reads:
                 continue
@@ -265,28 +280,52 @@ class Reconciler:
                 if waiting and key in waiting:
                     continue
                 if desired is None:
-                    if table not in self.guarded:
-                        removals.append(DeleteRoute(key))
+                    if nlri in delta.dropped or self._may_sweep(table, actual):
+                        (removals if table in occupied else clearances).append(DeleteRoute(key))
+                elif isinstance(desired, int) and (unknown or not nexthops.settled((desired,))):
+                    continue
                 elif actual is None:
                     additions.append(AddRoute(key, desired))
                 else:
                     additions.append(ReplaceRoute(key, desired))
-        return additions, removals
+        return additions, removals, clearances
 
-    def _rule_operations(self, now: float) -> tuple[list[Operation], list[Operation], list[Operation]]:
+    def _may_sweep(self, table: int, actual: Slot | None) -> bool:
+        """Whether a route that an earlier life left, and that nobody wants, may go already."""
+        uplinks = self.guarded.get(table)
+        if uplinks is None:
+            return True
+        if isinstance(actual, Inline):
+            devices = {actual.ifindex}
+        else:
+            devices = self.nexthops.devices(actual) if isinstance(actual, int) else set()
+        return bool(uplinks) and not devices <= uplinks
+
+    def _rule_changes(self, now: float) -> RuleChanges:
         reads, waiting = self._pending_reads(), self.retry.waiting(now)
-        adds: list[Rule] = []
-        gone: list[Rule] = []
-        for rule, desired, _ in self.rules.pending():
-            if ReadRules(rule.family) in reads or rule in waiting or (self.hold_rules and not desired):
-                continue
-            (adds if desired else gone).append(rule)
-        adds.sort(key=_urgency)
-        closed = {rule.src for rule in self.rules.desired if rule.action is Action.UNREACHABLE}
-        gone.sort(key=lambda rule: _lateness(rule, rule.src in closed))
-        operations: list[Operation] = [AddRule(rule) for rule in adds]
-        first = sum(not steers(rule) for rule in adds)
-        return operations[:first], operations[first:], [DeleteRule(rule) for rule in gone]
+        return changes(
+            self.rules,
+            may_touch=lambda rule: ReadRules(rule.family) not in reads and rule not in waiting,
+            unconfirmed=self._unconfirmed,
+            occupied=self._occupied(),
+            hold=self.hold_rules,
+        )
+
+    def _occupied(self) -> set[int]:
+        """The tables that are wanted with routes in them."""
+        return {table for (table, _, _), delta in self.slices.items() if delta.desired}
+
+    def _disbelieve(self, refused: Operation) -> None:
+        """It was taken for done, and is not: until the truth is read, nothing may build on it."""
+        match refused:
+            case AddRule(rule):
+                self.rules.saw(rule, None)
+            case AddNexthop(id_):
+                self.nexthops.delta.saw(id_, None)
+            case AddRoute(key):
+                self.slices[key.table, key.family, key.metric].saw(key.nlri, None)
+            case ReplaceRoute(key):
+                self.slices[key.table, key.family, key.metric].saw(key.nlri, DISFIGURED)
 
     def _assume(self, batch: Iterable[Operation]) -> None:
         for operation in batch:
@@ -342,21 +381,3 @@ def slot_of(route: KernelRoute) -> Slot:
     if not route.ours:
         return FOREIGN
     return route.value or DISFIGURED
-
-
-def steers(rule: Rule) -> bool:
-    """Whether the rule leads a gateway's packets into a network's table (and has no destination)."""
-    return rule.action is Action.LOOKUP and rule.dst is None
-
-
-def _urgency(rule: Rule) -> tuple[int, int, str]:
-    if rule.action is Action.UNREACHABLE:
-        return 0, rule.priority, str(rule)
-    return (2 if steers(rule) else 1), rule.priority, str(rule)
-
-
-def _lateness(rule: Rule, closed: bool) -> tuple[int, int, str]:
-    if rule.action is Action.UNREACHABLE:
-        # Another `unreachable` of the same gateway stands: this one would only hide newer rules.
-        return (0 if closed else 3), -rule.priority, str(rule)
-    return (1 if steers(rule) else 2), -rule.priority, str(rule)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from vrfbgp.operations import Failure
@@ -42,6 +42,10 @@ class Retry(Generic[K]):
     def waiting(self, now: float) -> set[K]:
         """Keys whose time has not come."""
         return {key for key, refused in self._refused.items() if refused.again > now}
+
+    def hasten(self) -> None:
+        """Something changed that may have been the cause: all are tried again now, and slowly if in vain."""
+        self._refused = {key: replace(refused, again=0.0) for key, refused in self._refused.items()}
 
     def attempted(self, key: K, serial: int) -> None:
         """Batch `serial` tries this key again, if it is one of ours."""

@@ -1,0 +1,99 @@
+"""In which order rules come and go, so that a gateway's packets never meet main, nor another's table.
+
+An `unreachable` rule is made before all else where the gateway has none yet; where it has one, the new one
+comes last, since it could hide the rules that are still to be made. The old one goes when the new one is
+known to stand, and everything else of that gateway with it or after it.
+
+A rule that leads into a table which now has another network's routes, and is none of its gateway's any more,
+goes before any route or rule is made: its packets are unreachable for a moment, and never in that network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Set
+from dataclasses import dataclass, field
+
+from vrfbgp.fib.delta import Delta
+from vrfbgp.model import Action, Rule
+
+
+@dataclass(slots=True)
+class RuleChanges:
+    """What is to be done about rules now, by its place in a batch."""
+
+    closing: list[Rule] = field(default_factory=list)
+    """To be added: those that close, exempt the cluster, carry the sessions."""
+    misleading: list[Rule] = field(default_factory=list)
+    """To be deleted at once."""
+    steering: list[Rule] = field(default_factory=list)
+    """To be added when the routes stand."""
+    going: list[Rule] = field(default_factory=list)
+    """To be deleted when all that comes in their place stands."""
+
+
+def changes(
+    rules: Delta[Rule, bool],
+    *,
+    may_touch: Callable[[Rule], bool],
+    unconfirmed: Container[Rule],
+    occupied: Set[int],
+    hold: bool,
+) -> RuleChanges:
+    """The changes that bring the kernel's rules to what is desired.
+
+    `may_touch` tells which rules may be written now, `unconfirmed` holds rules that were handed out and
+    not acknowledged, `occupied` the tables that are wanted with routes. With `hold` nothing is deleted.
+    """
+    result = RuleChanges()
+    if not len(rules):
+        return result
+    pending = [(rule, desired) for rule, desired, _ in rules.pending() if may_touch(rule)]
+    closed = {rule.src for rule, _ in rules.actual_items() if closes(rule)}
+    adds = sorted((rule for rule, desired in pending if desired), key=lambda rule: _urgency(rule, closed))
+    first = sum(_urgency(rule, closed)[0] < _STEERING for rule in adds)
+    result.closing, result.steering = adds[:first], adds[first:]
+    gone = [rule for rule, desired in pending if not desired]
+    if hold or not gone:
+        return result
+    wanted = [rule for rule in rules.desired if closes(rule)]
+    closed_for_good = {rule.src for rule in wanted if rules.settled((rule,)) and rule not in unconfirmed}
+    waiting = {rule.src for rule in wanted} - closed_for_good
+    led = {(rule.src, rule.table) for rule in rules.desired if steers(rule)}
+    for rule in gone:
+        if steers(rule) and rule.table in occupied and (rule.src, rule.table) not in led:
+            result.misleading.append(rule)
+        elif rule.src not in waiting:
+            result.going.append(rule)
+    result.misleading.sort(key=lambda rule: (-rule.priority, str(rule)))
+    result.going.sort(key=lambda rule: _lateness(rule, rule.src in closed_for_good))
+    return result
+
+
+def closes(rule: Rule) -> bool:
+    """Whether the rule keeps a gateway's packets from main."""
+    return rule.action is Action.UNREACHABLE
+
+
+def steers(rule: Rule) -> bool:
+    """Whether the rule leads a gateway's packets into a network's table (and has no destination)."""
+    return rule.action is Action.LOOKUP and rule.dst is None
+
+
+_STEERING = 2
+
+
+def _urgency(rule: Rule, closed: Container[object]) -> tuple[int, int, str]:
+    if closes(rule):
+        rank = 3 if rule.src in closed else 0
+    else:
+        rank = _STEERING if steers(rule) else 1
+    return rank, rule.priority, str(rule)
+
+
+def _lateness(rule: Rule, closed: bool) -> tuple[int, int, str]:
+    if closes(rule):
+        # Another `unreachable` of the same gateway stands: this one would only hide newer rules.
+        rank = 0 if closed else 3
+    else:
+        rank = 1 if steers(rule) else 2
+    return rank, -rule.priority, str(rule)
