@@ -56,7 +56,7 @@ class Session(Peer):  # type: ignore[misc]
     def __init__(self, neighbor: Any, reactor: Any) -> None:
         super().__init__(neighbor, reactor)
         self.channel = reactor.processes
-        self.index = self.channel.index(neighbor["peer-address"].top(), neighbor["connect"])
+        self.index = self._index()
         self.epoch = 0
         self.attempt: Lane | None = None
         self._told = b""
@@ -69,6 +69,10 @@ class Session(Peer):  # type: ignore[misc]
         description = self.neighbor["description"] or ""
         return int(description[len(KEEPALIVE_TIME) :]) if description.startswith(KEEPALIVE_TIME) else 0
 
+    def _index(self) -> int:
+        index: int = self.channel.index(self.neighbor["peer-address"].top(), self.neighbor["connect"])
+        return index
+
     # -- telling ---------------------------------------------------------------------------------
 
     def tell_state(self, state: bytes) -> None:
@@ -80,6 +84,10 @@ class Session(Peer):  # type: ignore[misc]
     def trying(self, lane: Lane) -> None:
         """A new connection is about to be made."""
         self.attempt = lane
+        if self.index != (index := self._index()):
+            # The port changed; ExaBGP takes it for the same peer.
+            self.index = index
+            self._told = b""
         self.tell_state(b"connect")
 
     def begin(self) -> None:
