@@ -1,0 +1,204 @@
+"""The daemon: one core between its edges, in one event loop.
+
+    files ─▶ Source ─────────┐                    ┌─▶ Speaker (a process per network)
+    speakers ─▶ Inbox ─▶ Core.handle ─▶ Core.effects ─▶ Kernel (writer, readers, watch)
+    kernel ─▶ Inbox ────────┘                    └─▶ log
+
+Three root tasks: the loop around the core, the watch on the config, the control socket. If one ends, all
+end, with the reason. Stopping leaves the kernel as it is: packets go on while a new daemon starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vrfbgp import control, logs, views
+from vrfbgp.config.source import Source
+from vrfbgp.core import Core, Effects
+from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
+from vrfbgp.hostfacts import host_facts
+from vrfbgp.inbox import Inbox
+from vrfbgp.kernel import Kernel, Unfit
+from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
+from vrfbgp.speaker.process import Speaker
+
+log = logging.getLogger(__name__)
+
+RUN_DIR = Path("/run/vrfbgp")
+STATE_DIR = Path("/var/lib/vrfbgp")
+"""Defaults of the directories for sockets and speaker configs, and for what must survive a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """The command line of `vrfbgp run`."""
+
+    config: tuple[Path, ...]
+    node: str | None = None
+    """Name of this node; None: the host name."""
+    labels: dict[str, str] = field(default_factory=dict)
+    run_dir: Path = RUN_DIR
+    state_dir: Path = STATE_DIR
+    log_format: str = "text"
+    log_level: str = "info"
+
+
+def run(options: DaemonOptions) -> int:
+    """Run until SIGTERM or SIGINT; the exit status."""
+    logs.configure(options.log_format, options.log_level)
+    try:
+        with alone():
+            asyncio.run(Daemon(options).run())
+    except (Unfit, control.Occupied, AnotherDaemon) as error:
+        log.error("%s", error)
+        return 1
+    except OSError as error:
+        log.error("can't run: %s", error)
+        return 1
+    return 0
+
+
+class AnotherDaemon(Exception):
+    """Only one daemon works on the routes of a network namespace."""
+
+
+@contextlib.contextmanager
+def alone() -> Any:
+    """Hold the lock of this network namespace.
+
+    An abstract Unix socket belongs to its network namespace, whatever file system a container sees, and it
+    goes with its process, however that ends (unix(7)).
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
+        try:
+            lock.bind("\0vrfbgp")
+        except OSError as error:
+            raise AnotherDaemon(
+                "another vrfbgp runs in this network namespace; stop it first, or ask it: vrfbgp status"
+            ) from error
+        yield
+
+
+class Daemon:
+    """The core and its edges."""
+
+    def __init__(self, options: DaemonOptions) -> None:
+        self._options = options
+        self._core = Core()
+        self._inbox = Inbox()
+        self._kernel = Kernel()
+        self._speakers: dict[str, Speaker] = {}
+        self._source: Source | None = None
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until a signal says stop, or a root task fails."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        await self._kernel.start(self._inbox.put)
+        try:
+            node = await self._look_around()
+            self._source = Source(self._options.config, self._options.node, self._options.labels, node)
+            for event in self._source.first():
+                self._inbox.put(event)
+            async with asyncio.TaskGroup() as tasks:
+                roots = [
+                    tasks.create_task(self._turn(), name="core"),
+                    tasks.create_task(self._follow_config(self._source), name="config"),
+                    tasks.create_task(self._serve(), name="control"),
+                ]
+                await self._stopping.wait()
+                for root in roots:
+                    root.cancel()
+        finally:
+            await asyncio.gather(*(speaker.stop() for speaker in self._speakers.values()))
+            await self._kernel.stop()
+        log.info("stopped; routes and rules stay as they are")
+
+    async def _look_around(self) -> Any:
+        """Read what the config's defaults depend on: links, addresses and the default routes."""
+        links: LinksRead | None = None
+        main: dict[Family, TableRead] = {}
+        self._kernel.read(ReadLinks())
+        for family in Family:
+            self._kernel.read(ReadTable(MAIN_TABLE, family))
+        while links is None or len(main) < len(Family):
+            await self._inbox.wait(None)
+            for event in self._inbox.take():
+                if isinstance(event, LinksRead):
+                    links = event
+                elif isinstance(event, TableRead) and event.table == MAIN_TABLE:
+                    main[event.family] = event
+                self._core.handle(event, time.monotonic())
+        return host_facts(socket.gethostname(), links, main.values())
+
+    async def _turn(self) -> None:
+        """The loop around the core."""
+        while True:
+            now = time.monotonic()
+            for event in self._inbox.take():
+                self._core.handle(event, now)
+            effects = self._core.effects(now)
+            self._perform(effects)
+            wait = None if effects.wake is None else max(0.0, effects.wake - time.monotonic())
+            await self._inbox.wait(wait)
+
+    def _perform(self, effects: Effects) -> None:
+        for note in effects.notes:
+            log.log(logging.WARNING if note.warning else logging.INFO, "%s", note, extra={"note": note})
+        for request in effects.speakers:
+            self._ask_speaker(request)
+        if effects.operations:
+            self._kernel.apply(effects.serial, effects.operations)
+        for read in effects.reads:
+            self._kernel.read(read)
+
+    def _ask_speaker(self, request: SpeakerRequest) -> None:
+        if not isinstance(request, ConfigureSpeaker):
+            if speaker := self._speakers.get(request.peer.network):
+                speaker.send(request)
+            return
+        speaker = self._speakers.get(request.network)
+        if speaker is None:
+            if not request.sessions:
+                return
+            speaker = self._speakers[request.network] = self._new_speaker(request.network)
+        speaker.configure(request.sessions)
+
+    def _new_speaker(self, network: str) -> Speaker:
+        run_dir = self._options.run_dir / "speakers"
+        return Speaker(network, run_dir, lambda event: self._inbox.put_from(network, event))
+
+    async def _follow_config(self, source: Source) -> None:
+        async for event in source.changes():
+            self._inbox.put(event)
+
+    async def _serve(self) -> None:
+        path = self._options.run_dir / control.SOCKET
+        async with control.Control(path, self._answer):
+            await asyncio.Event().wait()
+
+    async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request.get("command") == "reload":
+            return await self._reload()
+        return await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
+
+    async def _reload(self) -> dict[str, Any]:
+        assert self._source is not None
+        event: Event | None = await self._source.again()
+        if event is not None:
+            self._inbox.put(event)
+        refused = [str(problem) for problem in self._source.refused]
+        applied = isinstance(event, ConfigLoaded)
+        return {"changed": applied, "refused": refused}
