@@ -1,0 +1,5 @@
+"""`python -m vrfbgp`"""
+
+from vrfbgp.cli import main
+
+main()

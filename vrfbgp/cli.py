@@ -1,0 +1,272 @@
+"""The command line. What only one command needs is imported in it, so that `run` starts quickly.
+
+Exit statuses: 0 done; 1 the answer is bad news (`check`), or there is none to this question; 2 the command
+line is wrong; 3 the daemon can't be asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vrfbgp import __version__
+
+if TYPE_CHECKING:
+    from vrfbgp.show.tables import Page
+
+NO_DAEMON = 3
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="BGP/VRF route controller for the egress nodes of a cluster.",
+)
+
+Json = dict[str, Any]
+RunDir = Annotated[
+    Path, typer.Option("--run-dir", envvar="VRFBGP_RUN_DIR", help="Directory of the daemon's sockets.")
+]
+StateDir = Annotated[
+    Path, typer.Option("--state-dir", envvar="VRFBGP_STATE_DIR", help="Directory of what survives a restart.")
+]
+Node = Annotated[
+    str | None,
+    typer.Option("--node", envvar="VRFBGP_NODE", help="Name of this node.", show_default="the host name"),
+]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label",
+        metavar="KEY=VALUE",
+        envvar="VRFBGP_LABELS",
+        help="A label of this node, beside those of its Node object. Repeat it, or separate by commas.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+RUN_DIR = Path("/run/vrfbgp")
+STATE_DIR = Path("/var/lib/vrfbgp")
+LARGEST_PAGE = 5000
+"""Rows that are asked for at a time."""
+
+
+def main() -> None:
+    """Entry point of the `vrfbgp` command."""
+    app()
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vrfbgp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """BGP/VRF route controller for the egress nodes of a cluster."""
+
+
+@app.command()
+def run(
+    config: Annotated[
+        list[Path],
+        typer.Option(
+            "--config", envvar="VRFBGP_CONFIG", help="A file or directory of manifests. Repeatable."
+        ),
+    ],
+    node: Node = None,
+    label: Labels = None,
+    run_dir: RunDir = RUN_DIR,
+    state_dir: StateDir = STATE_DIR,
+    log_format: Annotated[
+        str, typer.Option("--log-format", envvar="VRFBGP_LOG_FORMAT", help="text or json.")
+    ] = "text",
+    log_level: Annotated[
+        str, typer.Option("--log-level", envvar="VRFBGP_LOG_LEVEL", help="debug, info, warning or error.")
+    ] = "info",
+) -> None:
+    """Run the daemon in the foreground, in the current network namespace; it logs to stderr."""
+    _one_of("--log-format", log_format, ("text", "json"))
+    _one_of("--log-level", log_level, ("debug", "info", "warning", "error"))
+    labels = _labels(label)
+    from vrfbgp.daemon import DaemonOptions
+    from vrfbgp.daemon import run as run_daemon
+
+    options = DaemonOptions(
+        config=tuple(config),
+        node=node,
+        labels=labels,
+        run_dir=run_dir,
+        state_dir=state_dir,
+        log_format=log_format,
+        log_level=log_level,
+    )
+    raise typer.Exit(run_daemon(options))
+
+
+@app.command()
+def check(
+    paths: Annotated[
+        list[Path], typer.Argument(envvar="VRFBGP_CONFIG", help="Files or directories of manifests.")
+    ],
+    node: Node = None,
+    label: Labels = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a config would do on this node, and all that is wrong with it. Needs no daemon.
+
+    Ends with 1 if anything is refused or degraded.
+    """
+    from vrfbgp.check import check as check_config
+
+    outcome = check_config(paths, node, _labels(label))
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.check import show_check
+
+        show_check(page, outcome)
+
+    _print(outcome, as_json, show)
+    raise typer.Exit(0 if outcome["verdict"] == "ok" else 1)
+
+
+@app.command()
+def status(run_dir: RunDir = RUN_DIR, as_json: AsJson = False) -> None:
+    """The state of networks, peers and gateways, and what is wrong."""
+    found = _ask(run_dir, {"command": "status"})
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.status import show_status
+
+        show_status(page, found)
+
+    _print(found, as_json, show)
+
+
+@app.command()
+def routes(
+    network: Annotated[str, typer.Argument(help="Name of the ExternalNetwork.")],
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="PREFIX", help="Only what this prefix covers.")
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", help="installed, pending, failed, blocked, leaving or unused."),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="How many prefixes; 0: all.")] = 1000,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """What a network's peers announced, and what became of it."""
+    request: Json = {"command": "routes", "network": network, "within": within, "state": state}
+    found = _ask(run_dir, request | {"limit": limit or LARGEST_PAGE})
+    rows = found["routes"]
+    while found["next"] is not None and (not limit or len(rows) < limit):
+        page = {"offset": found["next"], "limit": limit - len(rows) if limit else LARGEST_PAGE}
+        found = _ask(run_dir, request | page)
+        rows += found["routes"]
+    found["routes"] = rows
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.routes import show_routes
+
+        show_routes(page, found)
+
+    _print(found, as_json, show)
+
+
+@app.command()
+def explain(
+    first: Annotated[str, typer.Argument(metavar="DST|NETWORK", help="A destination, or a network's name.")],
+    prefix: Annotated[str | None, typer.Argument(metavar="[PREFIX]", help="A prefix of the network.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="SRC", help="Explain packets from this address to DST.")
+    ] = None,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Why packets go where they go (--from SRC DST), or why a prefix is used or not (NETWORK PREFIX)."""
+    if (source is None) == (prefix is None):
+        raise typer.BadParameter("give either --from SRC DST, or NETWORK PREFIX", param_hint="explain")
+    if source is not None:
+        found = _ask(run_dir, {"command": "explain-flow", "source": source, "destination": first})
+    else:
+        found = _ask(run_dir, {"command": "explain-prefix", "network": first, "prefix": prefix})
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.explain import show_flow, show_prefix
+
+        (show_prefix if source is None else show_flow)(page, found)
+
+    _print(found, as_json, show)
+
+
+@app.command()
+def reload(run_dir: RunDir = RUN_DIR, as_json: AsJson = False) -> None:
+    """Have the daemon read its config again now. (It follows changes of the files by itself.)"""
+    found = _ask(run_dir, {"command": "reload"})
+
+    def show(page: Page) -> None:
+        if found["refused"]:
+            page.line("The config is refused, the one before still runs:")
+        else:
+            page.line("The new config is taken." if found["changed"] else "The config has not changed.")
+        for problem in found["refused"]:
+            page.line(problem, indent=2)
+
+    _print(found, as_json, show)
+    raise typer.Exit(1 if found["refused"] else 0)
+
+
+def _ask(run_dir: Path, request: Json) -> Json:
+    """The daemon's response; ends the command if there is none."""
+    from vrfbgp.control import NotAnswered, Refused, ask
+
+    try:
+        return ask(run_dir, request)
+    except Refused as error:
+        typer.echo(f"vrfbgp: {error}", err=True)
+        raise typer.Exit(1) from None
+    except NotAnswered as error:
+        typer.echo(f"vrfbgp: {error}", err=True)
+        raise typer.Exit(NO_DAEMON) from None
+
+
+def _print(found: Json, as_json: bool, show: Callable[[Page], None]) -> None:
+    if as_json:
+        json.dump(found, sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return
+    from vrfbgp.show.tables import Page
+
+    show(Page())
+
+
+def _labels(given: list[str] | None) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for word in re.split(r"[,\s]+", ",".join(given or ())):
+        key, equals, value = word.partition("=")
+        if not word:
+            continue
+        if not equals or not key:
+            raise typer.BadParameter(f"{word!r} is no KEY=VALUE", param_hint="--label (VRFBGP_LABELS)")
+        labels[key] = value
+    return labels
+
+
+def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise typer.BadParameter(f"{given!r} is none of {', '.join(known)}", param_hint=option)

@@ -1,0 +1,186 @@
+"""`status` for people: networks, peers, gateways, then what is wrong and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vrfbgp.show.problems import show_problems
+from vrfbgp.show.tables import Page, count, duration
+
+Json = dict[str, Any]
+
+
+def show_status(page: Page, status: Json) -> None:
+    """Print what `views.status` found."""
+    _summary(page, status)
+    _networks(page, status["networks"])
+    _peers(page, status["networks"])
+    _gateways(page, status["gateways"])
+    _overlaps(page, status["overlaps"])
+    _sessions_down(page, status["networks"])
+    _kernel(page, status["kernel"])
+    show_problems(page, status["problems"])
+    refused = status["config"]["refused"]
+    show_problems(page, refused, "The newest config is refused, the one before still runs")
+
+
+def _summary(page: Page, status: Json) -> None:
+    networks, gateways = status["networks"], status["gateways"]
+    worse = [problem for problem in status["problems"] if problem["severity"] != "notice"]
+    words = [
+        f"Node {status['node'] or '(no config yet)'}:",
+        f"{_working(networks)}, {count(len(gateways), 'gateway')}, {count(len(worse), 'problem')}",
+    ]
+    if status["config"]["refused"]:
+        words.append("and a refused config")
+    if not status["enabled"]:
+        words.append("- external networks are disabled (FelixConfiguration externalNetworkSupport)")
+    page.line(*words)
+
+
+def _working(networks: list[Json]) -> str:
+    ok = sum(network["state"] == "ok" for network in networks)
+    return f"{ok} of {count(len(networks), 'network')} ok"
+
+
+def _networks(page: Page, networks: list[Json]) -> None:
+    if not networks:
+        return
+    page.gap()
+    page.table(
+        ("NETWORK", "STATE", "TABLE#", "ROUTES#", "PENDING#", "IN SYNC", "UPLINKS"),
+        (
+            (
+                network["name"],
+                network["state"],
+                network["table"],
+                network["routes"],
+                network["pending"],
+                network["in_sync"],
+                ", ".join(_uplink(uplink) for uplink in network["uplinks"]),
+            )
+            for network in networks
+        ),
+    )
+
+
+def _uplink(uplink: Json) -> str:
+    return str(uplink["device"]) if uplink["running"] else f"{uplink['device']} (down)"
+
+
+def _peers(page: Page, networks: list[Json]) -> None:
+    rows = [
+        (
+            network["name"],
+            peer["name"],
+            peer["endpoint"],
+            peer["as"],
+            peer["state"],
+            duration(peer["uptime"] if peer["uptime"] is not None else peer["down_for"]),
+            peer["received"],
+            peer["accepted"] - sum(peer["unusable"].values()),
+            peer["announced"],
+        )
+        for network in networks
+        for peer in network["peers"]
+    ]
+    if rows:
+        page.gap()
+        page.table(
+            ("NETWORK", "PEER", "ADDRESS", "AS#", "STATE", "FOR#", "RECEIVED#", "USABLE#", "ANNOUNCED#"),
+            rows,
+        )
+    unused = [
+        (network["name"], peer["name"], reason, number)
+        for network in networks
+        for peer in network["peers"]
+        for reason, number in (peer["refused"] | peer["unusable"]).items()
+    ]
+    if unused:
+        page.gap()
+        page.table(("NETWORK", "PEER", "NOT USED, BECAUSE", "PREFIXES#"), unused)
+
+
+def _gateways(page: Page, gateways: list[Json]) -> None:
+    if not gateways:
+        return
+    page.gap()
+    page.table(
+        ("GATEWAY", "STATE", "RANGES", "NETWORKS", "ELSE", "ANNOUNCED"),
+        (
+            (
+                gateway["name"],
+                gateway["state"],
+                ", ".join(gateway["ranges"]),
+                ", ".join(
+                    f"{name} (missing)" if name in gateway["missing"] else name
+                    for name in gateway["networks"]
+                ),
+                "unreachable" if gateway["closed"] else "main",
+                _announced(gateway),
+            )
+            for gateway in gateways
+        ),
+    )
+
+
+def _announced(gateway: Json) -> str:
+    addresses = list(dict.fromkeys(sent["address"] for sent in gateway["announced"]))
+    if addresses:
+        more = f" and {len(addresses) - 3} more" if len(addresses) > 3 else ""
+        return ", ".join(addresses[:3]) + more
+    return "not yet" if gateway["addresses"] else "none is here"
+
+
+def _overlaps(page: Page, overlaps: list[Json]) -> None:
+    if not overlaps:
+        return
+    page.gap()
+    page.heading("Overlaps: the network that stands first in the gateway's list takes these")
+    for overlap in overlaps:
+        number = f"{overlap['count']}" if overlap["complete"] else f"{overlap['count']} or more"
+        page.line(
+            f"{overlap['wins']} before {overlap['shadowed']}: {number}",
+            "prefix" if number == "1" else "prefixes",
+            f"(gateways: {', '.join(overlap['gateways'])})",
+            indent=2,
+        )
+        for one in overlap["first"]:
+            same = one["prefix"] == one["by"]
+            page.line(one["prefix"] + ("" if same else f", covered by {one['by']}"), indent=6)
+        if overlap["count"] > len(overlap["first"]):
+            page.line("…", indent=6)
+
+
+def _sessions_down(page: Page, networks: list[Json]) -> None:
+    down = [
+        (network["name"], peer)
+        for network in networks
+        for peer in network["peers"]
+        if peer["reason"] and not peer["problems"]
+    ]
+    if not down:
+        return
+    page.gap()
+    page.heading("Sessions that are not up")
+    for network, peer in down:
+        page.line(f"{network}/{peer['endpoint']} ({peer['name']}): {peer['reason']}", indent=2)
+        if peer["advice"]:
+            page.line(peer["advice"], indent=6)
+
+
+def _kernel(page: Page, kernel: Json) -> None:
+    if not kernel["failed"] and not kernel["blocked"]["count"]:
+        return
+    page.gap()
+    page.heading("The kernel")
+    for failure in kernel["failures"]:
+        page.line(f"refused {failure['object']}: {failure['text']}", indent=2)
+        page.line(f"{count(failure['times'], 'try', 'tries')}, the next in {failure['again']:g} s", indent=6)
+    if kernel["failed"] > len(kernel["failures"]):
+        page.line(f"and {kernel['failed'] - len(kernel['failures'])} more", indent=2)
+    for key in kernel["blocked"]["first"]:
+        page.line(f"{key} is taken by a route that is not ours", indent=2)
+        page.line("Remove that route, or leave it: it stays, and ours waits.", indent=6)
+    if kernel["blocked"]["count"] > len(kernel["blocked"]["first"]):
+        page.line(f"and {kernel['blocked']['count'] - len(kernel['blocked']['first'])} more", indent=2)

@@ -1,0 +1,128 @@
+"""Aligned tables and paragraphs that fit the terminal, or 100 columns where there is none.
+
+Much of what is shown comes from peers and files of others: nothing in it is taken for markup, and control
+characters, which a terminal would obey, become visible.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 100
+"""Columns, where the output is no terminal."""
+
+_GOOD = frozenset({"ok", "established", "installed", "best", "multipath", "yes", "forwarded"})
+_BAD = frozenset(
+    {"degraded", "refused", "down", "isolated", "blocked", "failed", "unreachable", "nothing", "missing"}
+)
+_GREY = frozenset({"disabled", "notice", "local", "main"})
+
+
+class Page:
+    """One command's output: lines, tables and headings, collected and then printed."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        out = file or sys.stdout
+        self._out = out
+        self._terminal = out.isatty()
+        self._console = Console(
+            file=out,
+            width=None if self._terminal else WIDTH,
+            color_system="auto" if self._terminal else None,
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
+
+    def line(self, *words: object, indent: int = 0) -> None:
+        """A paragraph; what is too long goes on below, indented alike."""
+        self._print(Padding(Text(" ").join(cell(word) for word in words if word != ""), (0, 0, 0, indent)))
+
+    def gap(self) -> None:
+        """An empty line."""
+        self._print(Text(""))
+
+    def heading(self, text: str) -> None:
+        self._print(Text(plain(text), style="bold"))
+
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        indent: int = 0,
+        *,
+        header: bool = True,
+    ) -> None:
+        """A table; a column whose name ends in `#` is aligned to the right and never folded."""
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, 2, 0, 0),
+            header_style="bold",
+            show_edge=False,
+            show_header=header,
+        )
+        for column in columns:
+            number = column.endswith("#")
+            table.add_column(
+                column.rstrip("#"),
+                justify="right" if number else "left",
+                no_wrap=number,
+                overflow="fold",
+                min_width=len(column.rstrip("#")),
+            )
+        for row in rows:
+            table.add_row(*(cell(value) for value in row))
+        self._print(Padding(table, (0, 0, 0, indent)))
+
+    def _print(self, what: RenderableType) -> None:
+        if self._terminal:
+            self._console.print(what)
+            return
+        with self._console.capture() as captured:
+            self._console.print(what)
+        lines = captured.get().splitlines()
+        self._out.writelines(f"{line.rstrip()}\n" for line in lines)
+
+
+def cell(value: object) -> Text:
+    """A value as it is shown; words that name a state have its colour."""
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    text = "-" if value is None or value == "" else plain(str(value))
+    return Text(text, style=_style(text))
+
+
+def _style(word: str) -> str:
+    if word in _GOOD:
+        return "green"
+    if word in _BAD:
+        return "red"
+    return "bright_black" if word in _GREY else ""
+
+
+def plain(text: str) -> str:
+    """Without characters that a terminal would obey; line breaks are kept."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+def duration(seconds: int | None) -> str:
+    """`42s`, `3m 5s`, `2h 10m`, `8d 4h`."""
+    if seconds is None:
+        return "-"
+    for unit, below, name, smaller in ((86400, 3600, "d", "h"), (3600, 60, "h", "m"), (60, 1, "m", "s")):
+        if seconds >= unit:
+            return f"{seconds // unit}{name} {seconds % unit // below}{smaller}"
+    return f"{seconds}s"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 peer`, `2 peers`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,6 @@
+"""What people and scripts are told: the core's state as values for JSON. Nothing here changes it."""
+
+from vrfbgp.views.answer import answer
+from vrfbgp.views.status import status
+
+__all__ = ["answer", "status"]

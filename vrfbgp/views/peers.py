@@ -1,0 +1,119 @@
+"""What `status` tells of one peer: its session, what it announced, and why it is not up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from vrfbgp.core import Core
+from vrfbgp.intent import Intent, PeerIntent, Problem, Severity
+from vrfbgp.network import Network, Session
+from vrfbgp.notification import describe
+from vrfbgp.rib.adj_in import AdjRibIn
+from vrfbgp.rib.loc import LocRib
+from vrfbgp.rib.refusal import Refusal
+from vrfbgp.views.advice import advice
+from vrfbgp.views.words import Json, PeerState, about, announced, endpoint
+
+
+def peer_status(
+    core: Core,
+    intent: Intent,
+    network: Network | None,
+    peer: PeerIntent,
+    standing: Iterable[Problem],
+    now: float,
+) -> Json:
+    """One peer; times in seconds. `standing` are all problems that stand."""
+    session = network.sessions.get(peer.id) if network else None
+    negotiated = session.negotiated if session else None
+    return {
+        "name": peer.name,
+        "address": str(peer.id.address),
+        "port": peer.id.port,
+        "endpoint": endpoint(peer.id),
+        "state": _peer_state(intent, network, peer, session),
+        "as": peer.peer_as,
+        "local_as": peer.local_as,
+        "internal": peer.internal,
+        "families": [family.name.lower() for family in sorted(peer.families)],
+        "local_address": _local_address(network, peer),
+        "router_id": negotiated.router_id if negotiated else None,
+        "hold_time": negotiated.hold_time if negotiated else None,
+        "uptime": int(now - session.since) if session and session.up else None,
+        "down_for": int(now - session.since) if session and not session.up else None,
+        **_counts(network.loc if network else None, peer),
+        "announced": sum(a.peer == peer.id for a in announced(core, peer.id.network)),
+        "last_error": describe(session.last_error) if session and session.last_error else None,
+        "reason": _reason(session, about(f"BGPPeer {peer.name}", standing)),
+        "advice": _advice(network, session),
+        "problems": about(f"BGPPeer {peer.name}", standing),
+    }
+
+
+def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, session: Session | None) -> str:
+    if not intent.enabled:
+        return PeerState.DISABLED
+    if session is not None and session.up:
+        return session.state
+    if network is None or session is None or peer.id not in network.uplinks.attachments:
+        return PeerState.DEGRADED
+    if all(config.peer != peer.id for config in network.configured):
+        return PeerState.WAITING
+    return session.state
+
+
+def _reason(session: Session | None, problems: list[Json]) -> str | None:
+    """Why the session is not up."""
+    if session is not None and session.up:
+        return None
+    if worse := [found for found in problems if found["severity"] != Severity.NOTICE]:
+        return str(worse[0]["text"])
+    return describe(session.last_error) if session and session.last_error else None
+
+
+def _advice(network: Network | None, session: Session | None) -> str | None:
+    if network is None or session is None or session.up or session.last_error is None:
+        return None
+    config = next((config for config in network.configured if config.peer == session.intent.id), None)
+    return advice(session.last_error, config)
+
+
+def _local_address(network: Network | None, peer: PeerIntent) -> str | None:
+    attachment = network.uplinks.attachments.get(peer.id) if network else None
+    return str(attachment.local) if attachment else None
+
+
+def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
+    """Prefixes received, accepted by import policy, refused by it; and of the accepted, the unusable."""
+    adjs = list(loc.adj_in.get(peer.id, {}).values()) if loc else []
+    refused = Counter(reason.value for adj in adjs for _, reason in adj.refused.values())
+    unusable: Counter[str] = Counter()
+    for adj in adjs:
+        assert loc is not None
+        unusable.update(_unusable(loc, adj))
+    return {
+        "received": sum(len(adj) for adj in adjs),
+        "accepted": sum(len(adj.paths) for adj in adjs),
+        "refused": dict(refused),
+        "unusable": dict(unusable),
+        "stale": sum(len(adj.stale) for adj in adjs),
+    }
+
+
+def _unusable(loc: LocRib, adj: AdjRibIn) -> Counter[str]:
+    """Accepted paths that take no part in the choice, by reason."""
+    found: Counter[str] = Counter()
+    held = loc.reach.bootstrap.get(adj.family, frozenset())
+    if standing := sum(nlri in adj.paths for nlri in held):
+        found[Refusal.BOOTSTRAP.value] = standing
+    # Mostly every next hop is resolved, and then nothing needs to be counted.
+    if not any(isinstance(resolved.hops, Refusal) for resolved in loc._resolved.values()):
+        return found
+    # The prefixes of one UPDATE share a path: it is looked at once, however many there are.
+    shared = Counter(map(id, adj.paths.values()))
+    for path in {id(path): path for path in adj.paths.values()}.values():
+        hops = loc.hops(path)
+        if isinstance(hops, Refusal):
+            found[hops.value] += shared[id(path)]
+    return found
