@@ -1,0 +1,81 @@
+# What a user or a developer does with this checkout. `make` alone lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.stamp-run
+DEV_STAMP := $(VENV)/.stamp-dev
+
+# demo: KEEP=1 leaves it running, CONFIG=directory takes other manifests.
+KEEP ?=
+CONFIG ?=
+# test, unit: ARGS='-k P2 -x' goes to pytest. fuzz: FUZZ_SECONDS for each fuzzer, ARGS='--seed 7'.
+ARGS ?=
+FUZZ_SECONDS ?= 60
+
+need-root = $(if $(filter 0,$(shell id -u)),,$(error `make $@` builds network namespaces and needs root: run `sudo make $@`))
+
+.PHONY: help
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+.PHONY: demo
+demo: ## show it at work: two networks with the same addresses, real routers (root; KEEP=1, CONFIG=dir)
+	@$(need-root)scripts/packages python demo
+	@$(MAKE) $(RUN_STAMP)
+	@exec $(BIN)/python -m labs.demo $(if $(filter-out 0 no,$(KEEP)),--keep) $(if $(CONFIG),--config '$(CONFIG)')
+
+.PHONY: demo-stop
+demo-stop: ## end what `make demo KEEP=1` left running
+	@$(need-root)if [ -x $(BIN)/python ]; then exec $(BIN)/python -m labs.demo --stop; else echo "no demo is running"; fi
+
+.PHONY: venv
+venv: ## .venv with the project and what its tests need
+	@scripts/packages python
+	@$(MAKE) $(DEV_STAMP)
+
+.PHONY: test
+test: ## all tests; those with real kernel and routers need root (ARGS='-k P2' for pytest)
+	@scripts/packages python test
+	@$(MAKE) $(DEV_STAMP)
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+.PHONY: unit
+unit: venv ## the tests that need neither root nor a network
+	@exec $(BIN)/python -m pytest -q -m 'not netns' $(ARGS)
+
+.PHONY: lint
+lint: venv ## style, formatting, types and the direction of imports
+	@failed=; for tool in 'ruff check .' 'ruff format --check .' mypy lint-imports; do \
+	    echo "$(BIN)/$$tool"; $(BIN)/$$tool || failed+=" '$$tool'"; \
+	done; [ -z "$$failed" ] || { echo "lint: failed:$$failed" >&2; exit 1; }
+
+.PHONY: check
+check: lint unit ## what every change must pass: lint and unit
+
+.PHONY: format
+format: venv ## format the code and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: fuzz
+fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
+	@for module in $(patsubst tests/fuzz/%.py,%,$(filter-out %/__init__.py,$(wildcard tests/fuzz/*.py))); do \
+	    $(BIN)/python -m tests.fuzz.$$module --seconds $(FUZZ_SECONDS) $(ARGS); \
+	done
+
+.PHONY: clean
+clean: ## remove all that these commands made in the checkout
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN_STAMP): pyproject.toml scripts/venv
+	@scripts/venv $(VENV) .
+	@touch $@
+
+$(DEV_STAMP): pyproject.toml scripts/venv
+	@scripts/venv $(VENV) '.[dev]'
+	@touch $(RUN_STAMP) $@
