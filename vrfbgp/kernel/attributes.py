@@ -46,11 +46,6 @@ def attributes(message: bytes, start: int, end: int) -> dict[int, bytes]:
     return {kind: message[first:stop] for kind, first, stop in walk(message, start, end)}
 
 
-def u8(value: bytes | None) -> int | None:
-    """The number in a value of at least one octet."""
-    return value[0] if value else None
-
-
 def u16(value: bytes | None) -> int | None:
     """The number in a value of at least two octets."""
     return int(_U16.unpack_from(value)[0]) if value is not None and len(value) >= 2 else None
@@ -59,20 +54,6 @@ def u16(value: bytes | None) -> int | None:
 def u32(value: bytes | None) -> int | None:
     """The number in a value of at least four octets."""
     return int(_U32.unpack_from(value)[0]) if value is not None and len(value) >= 4 else None
-
-
-def u16_pair(value: bytes | None) -> tuple[int, int] | None:
-    """Both numbers of a range of ports (`struct fib_rule_port_range`)."""
-    if value is None or len(value) < 4:
-        return None
-    return int(_U16.unpack_from(value, 0)[0]), int(_U16.unpack_from(value, 2)[0])
-
-
-def u32_pair(value: bytes | None) -> tuple[int, int] | None:
-    """Both numbers of a range of user ids (`struct fib_rule_uid_range`)."""
-    if value is None or len(value) < 8:
-        return None
-    return int(_U32.unpack_from(value, 0)[0]), int(_U32.unpack_from(value, 4)[0])
 
 
 def text(value: bytes | None) -> str:

@@ -16,15 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from errno import EINVAL
 
+from vrfbgp.kernel import rtnl
 from vrfbgp.kernel.attributes import packed, packed_u32, packed_via
 from vrfbgp.kernel.uapi import (
-    FR_ACT_TO_TBL,
-    FR_ACT_UNREACHABLE,
-    FRA_DST,
-    FRA_PRIORITY,
-    FRA_PROTOCOL,
-    FRA_SRC,
-    FRA_TABLE,
     NHA_GATEWAY,
     NHA_GROUP,
     NHA_ID,
@@ -54,7 +48,7 @@ from vrfbgp.kernel.uapi import (
     RTN_UNICAST,
     RTNH_F_ONLINK,
 )
-from vrfbgp.model import PROTOCOL, Action, Family, NexthopGroup, NexthopValue, RouteKey, RouteValue, Rule
+from vrfbgp.model import PROTOCOL, Family, NexthopGroup, NexthopValue, RouteKey, RouteValue
 from vrfbgp.operations import (
     AddNexthop,
     AddRoute,
@@ -76,7 +70,6 @@ _HEADER = struct.Struct("=IHHII")
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _NEXTHOP = struct.Struct("=BBBBI")
 _MEMBER = struct.Struct("=IBBH")
-_RULE = struct.Struct("=BBBBBBBBI")
 _U32 = struct.Struct("=I")
 _U16 = struct.Struct("=H")
 _SEQUENCE_AT = 8
@@ -152,9 +145,9 @@ class Encoder:
             body = _NEXTHOP.pack(0, 0, 0, 0, 0) + packed_u32(NHA_ID, operation.id)
             return _message(RTM_DELNEXTHOP, NLM_F_REQUEST, body)
         if isinstance(operation, AddRule):
-            return _message(RTM_NEWRULE, _CREATE, _rule(operation.rule))
+            return _message(RTM_NEWRULE, _CREATE, rtnl.encoded(operation.rule))
         if isinstance(operation, DeleteRule):
-            return _message(RTM_DELRULE, NLM_F_REQUEST, _rule(operation.rule))
+            return _message(RTM_DELRULE, NLM_F_REQUEST, rtnl.encoded(operation.rule))
         raise TypeError(f"{kind.__name__} is no operation")
 
     def _route(self, operation: AddRoute | ReplaceRoute | DeleteRoute) -> bytes:
@@ -252,30 +245,3 @@ def _nexthop(flags: int, number: int, value: NexthopValue) -> bytes:
         header = _NEXTHOP.pack(Family.of(value.gateway), 0, PROTOCOL, 0, RTNH_F_ONLINK)
         body = packed_u32(NHA_OIF, value.ifindex) + packed(NHA_GATEWAY, value.gateway.packed)
     return _message(RTM_NEWNEXTHOP, flags, header + packed_u32(NHA_ID, number) + body)
-
-
-def _rule(rule: Rule) -> bytes:
-    if rule.others or rule.action is Action.OTHER:
-        raise ValueError(f"rule '{rule}' has selectors or an action that ours never have")
-    action = FR_ACT_TO_TBL if rule.action is Action.LOOKUP else FR_ACT_UNREACHABLE
-    body = b""
-    for kind, network in ((FRA_SRC, rule.src), (FRA_DST, rule.dst)):
-        if network is not None:
-            if Family.of(network) is not rule.family:
-                raise ValueError(f"rule '{rule}' is not of one family")
-            body += packed(kind, network.network_address.packed)
-    body += packed_u32(FRA_PRIORITY, rule.priority) + packed(FRA_PROTOCOL, bytes((rule.protocol,)))
-    if rule.action is Action.LOOKUP:
-        body += packed_u32(FRA_TABLE, rule.table)
-    header = _RULE.pack(
-        rule.family,
-        rule.dst.prefixlen if rule.dst is not None else 0,
-        rule.src.prefixlen if rule.src is not None else 0,
-        0,
-        rule.table if rule.action is Action.LOOKUP and rule.table < 256 else 0,
-        0,
-        0,
-        action,
-        0,
-    )
-    return header + body

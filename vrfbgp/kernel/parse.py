@@ -1,4 +1,4 @@
-"""Messages of the kernel, from dumps and notifications alike, as values of the model.
+"""Routes and next hops of the kernel, from dumps and notifications alike, as values of the model.
 
 Each function takes a message's octets behind its `struct nlmsghdr`: `message[start:end]`. None means that
 the model has no such thing: another family, a cached route, a route that is told apart by its TOS or
@@ -9,17 +9,8 @@ from __future__ import annotations
 
 from struct import Struct
 
-from vrfbgp.kernel.attributes import address, attributes, text, u16, u32, via, walk
+from vrfbgp.kernel.attributes import address, attributes, u16, u32, via, walk
 from vrfbgp.kernel.uapi import (
-    IFA_ADDRESS,
-    IFA_F_DADFAILED,
-    IFA_F_OPTIMISTIC,
-    IFA_F_TENTATIVE,
-    IFA_FLAGS,
-    IFA_LOCAL,
-    IFF_LOWER_UP,
-    IFF_UP,
-    IFLA_IFNAME,
     IP6_RT_PRIO_USER,
     KINDS_WITH_NEXTHOP,
     NHA_BLACKHOLE,
@@ -44,12 +35,10 @@ from vrfbgp.kernel.uapi import (
 )
 from vrfbgp.model import (
     PROTOCOL,
-    Address,
     Family,
     IPAddress,
     KernelNexthop,
     KernelRoute,
-    Link,
     NexthopGroup,
     NexthopObject,
     NexthopValue,
@@ -61,8 +50,6 @@ _ROUTE = Struct("=BBBBBBBBI")
 _NEXTHOP = Struct("=BBBBI")
 _HOP = Struct("=HBBi")
 _MEMBER = Struct("=IBBH")
-_LINK = Struct("=BBHiII")
-_ADDRESS = Struct("=BBBBI")
 _FAMILIES = {int(family): family for family in Family}
 
 Hops = tuple[tuple[IPAddress | None, int], ...]
@@ -178,33 +165,3 @@ def _nexthop_value(found: dict[int, bytes]) -> NexthopValue | None:
     if u16(found.get(NHA_GROUP_TYPE)) or len(weights) > 1:
         return None
     return NexthopGroup(tuple(sorted(member[0] for member in members)))
-
-
-def link(message: bytes, start: int, end: int) -> Link | None:
-    """A network device (`struct ifinfomsg`); None for the other families' views of one."""
-    if end - start < _LINK.size:
-        return None
-    family, _, _, index, flags, _ = _LINK.unpack_from(message, start)
-    if family != 0:
-        return None
-    for kind, first, stop in walk(message, start + _LINK.size, end):
-        if kind == IFLA_IFNAME:
-            up = bool(flags & IFF_UP)
-            return Link(index, text(message[first:stop]), up, up and bool(flags & IFF_LOWER_UP))
-    return None
-
-
-def interface_address(message: bytes, start: int, end: int) -> Address | None:
-    """An address (`struct ifaddrmsg`); None while it cannot be used (RFC 4862 5.4: tentative, duplicate)."""
-    if end - start < _ADDRESS.size:
-        return None
-    family_number, prefixlen, flags, _, ifindex = _ADDRESS.unpack_from(message, start)
-    family = _FAMILIES.get(family_number)
-    found = attributes(message, start + _ADDRESS.size, end)
-    own = address(found.get(IFA_LOCAL)) or address(found.get(IFA_ADDRESS))
-    if family is None or own is None or Family.of(own) is not family or prefixlen > family.bits:
-        return None
-    flags = u32(found.get(IFA_FLAGS)) or flags
-    if flags & IFA_F_DADFAILED or (flags & IFA_F_TENTATIVE and not flags & IFA_F_OPTIMISTIC):
-        return None
-    return Address(ifindex, own, prefixlen)

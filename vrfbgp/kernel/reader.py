@@ -17,8 +17,8 @@ from vrfbgp.events import LinksRead, NexthopsRead, RulesRead, TableRead, TablesR
 from vrfbgp.kernel import parse
 from vrfbgp.kernel.attributes import packed, packed_u32
 from vrfbgp.kernel.netlink import DumpInterrupted, NetlinkSocket
-from vrfbgp.kernel.parse_rules import rule
 from vrfbgp.kernel.parse_table import TableParser
+from vrfbgp.kernel.rtnl import Decoder
 from vrfbgp.kernel.uapi import (
     IFLA_EXT_MASK,
     RTA_DST,
@@ -63,6 +63,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._socket = NetlinkSocket()
+        self._decoder = Decoder()
 
     def close(self) -> None:
         self._socket.close()
@@ -79,8 +80,8 @@ class Reader:
             body = bytes(8)
             return NexthopsRead(tuple(self._all(RTM_GETNEXTHOP, body, RTM_NEWNEXTHOP, parse.nexthop)))
         skip_stats = packed_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
-        links = self._all(RTM_GETLINK, bytes(16) + skip_stats, RTM_NEWLINK, parse.link)
-        addresses = self._all(RTM_GETADDR, bytes(8), RTM_NEWADDR, parse.interface_address)
+        links = self._all(RTM_GETLINK, bytes(16) + skip_stats, RTM_NEWLINK, self._decoder.link)
+        addresses = self._all(RTM_GETADDR, bytes(8), RTM_NEWADDR, self._decoder.address)
         return LinksRead({link.index: link for link in links}, tuple(addresses))
 
     def _table(self, table: int, family: Family) -> TableRead:
@@ -106,7 +107,7 @@ class Reader:
 
     def _rules(self, family: Family) -> RulesRead:
         body = _RULE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
-        rules = self._all(RTM_GETRULE, body, RTM_NEWRULE, rule, _NO_FAMILY)
+        rules = self._all(RTM_GETRULE, body, RTM_NEWRULE, self._decoder.rule, _NO_FAMILY)
         return RulesRead(family, tuple(found for found in rules if found.family is family))
 
     def _all(

@@ -110,43 +110,13 @@ NHA_FDB: Final = 11
 
 # linux/fib_rules.h
 FIB_RULE_INVERT: Final = 2
-FR_ACT_TO_TBL: Final = 1
-FR_ACT_GOTO: Final = 2
-FR_ACT_UNREACHABLE: Final = 7
-RULE_ACTIONS: Final = {2: "goto", 3: "nop", 6: "blackhole", 8: "prohibit"}
-FRA_DST: Final = 1
-FRA_SRC: Final = 2
-FRA_IIFNAME: Final = 3
-FRA_GOTO: Final = 4
-FRA_PRIORITY: Final = 6
-FRA_FWMARK: Final = 10
-FRA_FLOW: Final = 11
-FRA_TUN_ID: Final = 12
-FRA_SUPPRESS_IFGROUP: Final = 13
-FRA_SUPPRESS_PREFIXLEN: Final = 14
-FRA_TABLE: Final = 15
-FRA_FWMASK: Final = 16
-FRA_OIFNAME: Final = 17
-FRA_PAD: Final = 18
-FRA_L3MDEV: Final = 19
-FRA_UID_RANGE: Final = 20
-FRA_PROTOCOL: Final = 21
-FRA_IP_PROTO: Final = 22
-FRA_SPORT_RANGE: Final = 23
-FRA_DPORT_RANGE: Final = 24
 
-# linux/if_link.h, linux/if.h, linux/if_addr.h
+# linux/if_link.h, linux/if.h
 IFLA_IFNAME: Final = 3
 IFLA_EXT_MASK: Final = 29
 RTEXT_FILTER_SKIP_STATS: Final = 8
 IFF_UP: Final = 0x1
 IFF_LOWER_UP: Final = 0x10000
-IFA_ADDRESS: Final = 1
-IFA_LOCAL: Final = 2
-IFA_FLAGS: Final = 8
-IFA_F_OPTIMISTIC: Final = 0x04
-IFA_F_DADFAILED: Final = 0x08
-IFA_F_TENTATIVE: Final = 0x40
 
 # linux/capability.h
 CAP_NET_ADMIN: Final = 12

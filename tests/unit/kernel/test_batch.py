@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from vrfbgp.kernel import parse, uapi
 from vrfbgp.kernel.batch import Encoder
 from vrfbgp.kernel.netlink import HEADER, messages
-from vrfbgp.kernel.parse_rules import rule as parsed_rule
+from vrfbgp.kernel.rtnl import Decoder
 from vrfbgp.model import (
     Action,
     Family,
@@ -140,7 +141,23 @@ def test_a_route_reads_back_as_it_was_written(data: st.DataObject) -> None:
 def test_a_rule_reads_back_as_it_was_written(rule: Rule) -> None:
     for operation in (AddRule(rule), DeleteRule(rule)):
         body = only(operation)[2]
-        assert parsed_rule(body, 0, len(body)) == rule
+        assert Decoder().rule(body, 0, len(body)) == rule
+
+
+def test_a_rule_is_deleted_by_all_that_it_has() -> None:
+    # The kernel takes the first rule that has what is named: what were left out could be another's.
+    rule = Rule(Family.IPV4, 102, ip_network("10.50.0.2/32"), ip_network("10.96.0.0/12"), table=500)
+    attribute = struct.Struct("=HH4s")
+    assert only(DeleteRule(rule))[2] == b"".join(
+        (
+            struct.pack("=BBBBBBBBI", 2, 12, 32, 0, 0, 0, 0, 1, 0),
+            attribute.pack(8, 2, bytes((10, 50, 0, 2))),
+            attribute.pack(8, 1, bytes((10, 96, 0, 0))),
+            attribute.pack(8, 6, struct.pack("=I", 102)),
+            attribute.pack(5, 21, bytes((179,))),
+            attribute.pack(8, 15, struct.pack("=I", 500)),
+        )
+    )
 
 
 @given(numbers, nexthops)

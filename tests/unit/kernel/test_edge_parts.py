@@ -10,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from vrfbgp.events import NexthopGone, Overrun, RouteGone, RouteSeen
+from vrfbgp.events import KernelEvent, NexthopGone, Overrun, RouteGone, RouteSeen, RulesRead
+from vrfbgp.kernel import Kernel
 from vrfbgp.kernel.bpf import without_senders
 from vrfbgp.kernel.hold import Hold
 from vrfbgp.kernel.preflight import has_capability, rp_filter
 from vrfbgp.kernel.uapi import CAP_NET_ADMIN
 from vrfbgp.kernel.worker import Worker
 from vrfbgp.model import Family, KernelRoute, RouteKey
-from vrfbgp.requests import ReadNexthops, ReadTable
+from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable
 
 # -- the filter ----------------------------------------------------------------------------------
 
@@ -104,6 +105,27 @@ def test_tasks_are_done_in_order_and_one_that_fails_stops_nothing() -> None:
     assert done == [0, 1, 2, 4, 5]
     assert failed == [(3, "no")]
     assert all(thread.name != "test" for thread in threading.enumerate())
+
+
+# -- dumps that messages make necessary ----------------------------------------------------------
+
+
+def test_however_many_messages_come_during_a_dump_one_more_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = Kernel()
+    asked: list[ReadRequest] = []
+    told: list[KernelEvent] = []
+    kernel._running = True
+    kernel._on_event = told.append
+    monkeypatch.setattr(kernel, "read", asked.append)
+    request, answer = ReadRules(Family.IPV4), RulesRead(Family.IPV4, ())
+    for _ in range(3):
+        kernel._refresh(request)
+    assert asked == [request]
+    kernel._answered(request, answer)
+    assert asked == [request, request]
+    kernel._answered(request, answer)
+    assert asked == [request, request]
+    assert told == [answer, answer]
 
 
 # -- preflight -----------------------------------------------------------------------------------

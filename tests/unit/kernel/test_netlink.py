@@ -166,6 +166,15 @@ def test_a_broken_socket_is_replaced(reader: Reader) -> None:
     assert reader._socket is not broken
 
 
+def test_the_kernel_is_asked_for_the_one_table(reader: Reader) -> None:
+    reader.close()
+    reader._socket = made = played(done(1))
+    reader.read(ReadTable(500, Family.IPV6))
+    [sent] = made._socket.sent  # type: ignore[attr-defined]
+    assert sent[16] == Family.IPV6
+    assert sent[28:] == packed_u32(uapi.RTA_TABLE, 500)
+
+
 def test_routes_of_other_tables_are_not_told_should_the_kernel_not_filter(reader: Reader) -> None:
     body = bytes((2, 0, 0, 0, 254, 2, 0, 1)) + bytes(4)
     reader.close()

@@ -14,9 +14,8 @@ from vrfbgp.kernel import parse, uapi
 from vrfbgp.kernel.attributes import attributes, packed, packed_u32
 from vrfbgp.kernel.batch import Encoder
 from vrfbgp.kernel.netlink import messages, refusal
-from vrfbgp.kernel.parse_rules import rule
 from vrfbgp.kernel.parse_table import TableParser
-from vrfbgp.model import Action, Address, Family, KernelNexthop, KernelRoute, Link, RouteKey, Rule, nlri_of
+from vrfbgp.model import Family, KernelNexthop, KernelRoute, RouteKey, nlri_of
 from vrfbgp.operations import AddRoute
 
 ALL_PARSERS = [
@@ -24,9 +23,6 @@ ALL_PARSERS = [
     parse.lookup,
     parse.own_table,
     parse.nexthop,
-    parse.link,
-    parse.interface_address,
-    rule,
 ]
 
 
@@ -155,70 +151,6 @@ def test_next_hops_of_kinds_we_never_make(body: bytes) -> None:
 
 def test_a_next_hop_without_an_id_is_none() -> None:
     assert nhmsg(packed_u32(uapi.NHA_OIF, 3)) is None
-
-
-def test_a_link_is_running_with_a_carrier_only() -> None:
-    def link(flags: int, family: int = 0) -> Link | None:
-        message = struct.pack("=BBHiII", family, 0, 1, 3, flags, 0) + packed(uapi.IFLA_IFNAME, b"eth0\0")
-        return parse.link(message, 0, len(message))
-
-    assert link(uapi.IFF_UP | uapi.IFF_LOWER_UP) == Link(3, "eth0", True, True)
-    assert link(uapi.IFF_UP) == Link(3, "eth0", True, False)
-    assert link(uapi.IFF_LOWER_UP) == Link(3, "eth0", False, False)
-    assert link(uapi.IFF_UP, family=7) is None
-
-
-def test_addresses_that_can_be_used() -> None:
-    def address(family: int, flags: int, *body: bytes) -> Address | None:
-        message = struct.pack("=BBBBI", family, 24, flags, 0, 3) + b"".join(body)
-        return parse.interface_address(message, 0, len(message))
-
-    own, peer = packed(uapi.IFA_LOCAL, v4("10.0.0.1")), packed(uapi.IFA_ADDRESS, v4("10.0.0.2"))
-    six = packed(uapi.IFA_ADDRESS, ip_address("fd00::1").packed)
-    assert address(2, 0, own, peer) == Address(3, ip_address("10.0.0.1"), 24)
-    assert address(10, 0, six) == Address(3, ip_address("fd00::1"), 24)
-    assert address(10, uapi.IFA_F_TENTATIVE, six) is None
-    assert address(10, 0, six, packed_u32(uapi.IFA_FLAGS, uapi.IFA_F_DADFAILED)) is None
-    assert address(10, uapi.IFA_F_TENTATIVE | uapi.IFA_F_OPTIMISTIC, six) is not None
-    assert address(2, 0, six) is None
-
-
-def fib_rule(*body: bytes, action: int = 1, flags: int = 0, tos: int = 0) -> Rule | None:
-    message = struct.pack("=BBBBBBBBI", 2, 0, 0, tos, 254, 0, 0, action, flags) + b"".join(body)
-    return rule(message, 0, len(message))
-
-
-@pytest.mark.parametrize(
-    ("found", "words"),
-    [
-        (fib_rule(packed_u32(uapi.FRA_FWMARK, 1), packed_u32(uapi.FRA_FWMASK, 15)), ("fwmark 0x1/0xf",)),
-        (fib_rule(packed_u32(uapi.FRA_FWMARK, 1), packed_u32(uapi.FRA_FWMASK, 2**32 - 1)), ("fwmark 0x1",)),
-        (fib_rule(packed_u32(uapi.FRA_FWMASK, 15)), ("fwmark 0x0/0xf",)),
-        (fib_rule(packed(uapi.FRA_IIFNAME, b"eth0\0")), ("iif eth0",)),
-        (fib_rule(packed(uapi.FRA_OIFNAME, b"eth0\0")), ("oif eth0",)),
-        (fib_rule(packed_u32(uapi.FRA_SUPPRESS_PREFIXLEN, 0)), ("suppress_prefixlength 0",)),
-        (fib_rule(packed_u32(uapi.FRA_SUPPRESS_PREFIXLEN, 2**32 - 1)), ()),
-        (fib_rule(packed(uapi.FRA_L3MDEV, b"\1")), ("l3mdev",)),
-        (fib_rule(packed(uapi.FRA_UID_RANGE, struct.pack("=II", 0, 99))), ("uidrange 0-99",)),
-        (fib_rule(packed(uapi.FRA_DPORT_RANGE, struct.pack("=HH", 80, 80))), ("dport 80-80",)),
-        (fib_rule(packed(uapi.FRA_IP_PROTO, b"\6")), ("ipproto 6",)),
-        (fib_rule(packed(25, b"\4")), ("attribute-25 04",)),
-        (fib_rule(flags=uapi.FIB_RULE_INVERT), ("not",)),
-        (fib_rule(tos=16), ("tos 0x10",)),
-        (fib_rule(packed_u32(uapi.FRA_GOTO, 300), action=2), ("goto 300",)),
-        (fib_rule(action=6), ("blackhole",)),
-        (fib_rule(action=77), ("action 77",)),
-        (fib_rule(), ()),
-    ],
-)
-def test_selectors_we_never_make_are_words(found: Rule | None, words: tuple[str, ...]) -> None:
-    assert found is not None
-    assert found.others == words
-
-
-def test_actions() -> None:
-    found = [fib_rule(action=number) for number in (1, 7, 8)]
-    assert [one.action for one in found if one] == [Action.LOOKUP, Action.UNREACHABLE, Action.OTHER]
 
 
 noise = st.one_of(
