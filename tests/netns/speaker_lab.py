@@ -305,7 +305,7 @@ class RawPeer:
         await self.accept()
         kind, theirs = await self.read()
         assert kind == 1
-        parameters = bytes((2, len(capabilities))) + capabilities
+        parameters = bytes((2, len(capabilities))) + capabilities if capabilities else b""
         fixed = struct.pack("!BHH4sB", 4, 65001, hold_time, IPv4Address(ROUTER).packed, len(parameters))
         self.writer.write(message(1, fixed + parameters) + KEEPALIVE + more)
         await self.writer.drain()

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -26,6 +27,7 @@ from tests.netns.speaker_lab import (
     Lab,
     Witness,
     built_lab,
+    capability,
     gone,
     message,
     raw_peer,
@@ -36,6 +38,7 @@ from tests.netns.speaker_lab import (
 )
 from vrfbgp.events import (
     DownKind,
+    PeerRestart,
     Refresh,
     RefreshPhase,
     SessionDown,
@@ -45,7 +48,7 @@ from vrfbgp.events import (
     Updates,
 )
 from vrfbgp.model import Family
-from vrfbgp.requests import Announce, ResetSession
+from vrfbgp.requests import Announce, ResetSession, SendEndOfRib
 from vrfbgp.speaker.channel import SPOOL_LIMIT
 
 PEER = session().peer
@@ -534,6 +537,76 @@ def test_a_session_that_always_fails_is_tried_less_often(lab: Lab) -> None:
                     await peer.notification()
                 assert begun[1] - begun[0] < 1.5
                 assert begun[3] - begun[2] > 1.5
+
+    asyncio.run(scenario())
+
+
+def test_hostile_handshakes_cost_the_try_and_nothing_else(lab: Lab) -> None:
+    async def scenario() -> None:
+        fixed = b"\4" + struct.pack("!HH4s", 65001, 90, b"\x0a\x63\0\2")
+        hostile = [
+            b"GET / HTTP/1.1\r\nHost: router\r\n\r\n",
+            message(1, fixed + b"\xff\xff\0"),
+            message(1, fixed + b"\4\2\2\x40\1"),
+            message(1, fixed + b"\x08\2\6\1\4\0\1\0"),
+            message(2, b"\0\0\0\0"),
+        ]
+        strange = capability(1, b"\x03\xe7\0\x4d") + capability(200, b"what") + capability(70)
+        strange += capability(64, b"\x80\x78" + b"\0\1\1\x80" + b"\x03\xe7\x4d\x80" + b"\0\2\1\0")
+        with raw_peer(lab) as peer:
+            async with witness(lab) as speaker:
+                speaker.speaker.configure((session(),))
+                for octets in hostile:
+                    await peer.accept()
+                    peer.writer.write(octets)
+                    await peer.last_messages()
+                pid = speaker.speaker.pid
+                await peer.open(FAMILIES + ASN4 + strange)
+                up = await speaker.expect(SessionUp)
+                assert up.negotiated.families == frozenset(Family)
+                assert up.negotiated.restart == PeerRestart(120, True, frozenset({Family.IPV4}))
+                assert speaker.speaker.pid == pid
+                downs = [event for event in speaker.events if isinstance(event, SessionDown)]
+                assert {(down.epoch, down.cause.kind) for down in downs} == {(0, DownKind.NOTIFICATION_SENT)}
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_without_any_capability_speaks_ipv4_and_short_as_numbers(lab: Lab) -> None:
+    async def scenario() -> None:
+        with raw_peer(lab) as peer:
+            async with witness(lab) as speaker:
+                speaker.speaker.configure((session(),))
+                await peer.open(b"")
+                up = await speaker.expect(SessionUp)
+                assert up.negotiated.families == frozenset({Family.IPV4})
+                assert not up.negotiated.asn4
+                assert not up.negotiated.route_refresh
+                assert up.negotiated.restart is None
+                speaker.speaker.send(Announce(PEER, ip_network("10.50.0.2/32")))
+                speaker.speaker.send(SendEndOfRib(PEER, Family.IPV4))
+                kind, body = await peer.read()
+                assert (kind, body[-5:]) == (2, b"\x20\x0a\x32\0\2")
+                assert bytes.fromhex("400204 0201 fde8") in body
+                assert await peer.read() == (2, b"\0\0\0\0")
+
+    asyncio.run(scenario())
+
+
+def test_a_session_that_is_cut_comes_back_at_once(lab: Lab) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        with raw_peer(lab) as peer:
+            async with witness(lab) as speaker:
+                speaker.speaker.configure((session(),))
+                await peer.open(CAPABILITIES)
+                begun = loop.time()
+                for _ in range(4):
+                    peer.writer.write(update(1))
+                    await peer.writer.drain()
+                    peer.close()
+                    await peer.open(CAPABILITIES)
+                assert loop.time() - begun < 3
 
     asyncio.run(scenario())
 

@@ -17,8 +17,10 @@ from typing import Any
 from exabgp.bgp.fsm import FSM
 from exabgp.bgp.message import _NOP, Message, Notify, Update
 from exabgp.bgp.message.direction import Direction
+from exabgp.bgp.message.open.capability import Capability
 from exabgp.bgp.message.open.capability.refresh import REFRESH
 from exabgp.bgp.message.open.holdtime import HoldTime
+from exabgp.protocol.family import AFI, SAFI
 from exabgp.reactor.network.error import LostConnection, NotConnected
 from exabgp.reactor.protocol import Protocol
 
@@ -29,6 +31,7 @@ READ_AT_ONCE = 1 << 18
 
 FAMILIES = {(1, 1): "ipv4", (2, 1): "ipv6"}
 """AFI and SAFI of what we speak: unicast."""
+IPV4_UNICAST = (AFI.ipv4, SAFI.unicast)
 PHASES = {1: "borr", 2: "eorr"}
 """Message subtypes of RFC 7313 3.2."""
 
@@ -62,8 +65,12 @@ class Lane(Protocol):  # type: ignore[misc]
 
     def validate_open(self) -> None:
         super().validate_open()
-        if self.peer.keepalive_time and self.negotiated.holdtime:
-            self.negotiated.holdtime = KeepaliveTime(self.negotiated.holdtime, self.peer.keepalive_time)
+        agreed = self.negotiated
+        if not agreed.received_open.capabilities.announced(Capability.CODE.MULTIPROTOCOL):
+            # RFC 4760 8: who does not announce it speaks IPv4 unicast. ExaBGP would send nothing.
+            agreed.families = [family for family in self.neighbor.families() if family == IPV4_UNICAST]
+        if self.peer.keepalive_time and agreed.holdtime:
+            agreed.holdtime = KeepaliveTime(agreed.holdtime, self.peer.keepalive_time)
 
     def new_notification(self, notification: Notify) -> Iterator[Notify]:
         """Send it if the socket takes it: ExaBGP waits for a peer that may never read again."""

@@ -26,7 +26,8 @@ RETRY_LIMIT = 5
 
 LONG_LIFE = 60.0
 LONGEST_PAUSE = 30
-"""Seconds: a session that ends before the one, for the second time, waits up to the other."""
+"""Seconds: a session that is ended by a NOTIFICATION before the one, for the second time, waits up to the
+other."""
 
 TELLING_STATES = {FSM.IDLE: b"idle", FSM.OPENSENT: b"opensent", FSM.OPENCONFIRM: b"openconfirm"}
 """`connect` is told when it begins and `established` with `UP`; ExaBGP's ACTIVE and CONNECT are not the
@@ -97,24 +98,30 @@ class Session(Peer):  # type: ignore[misc]
         self.channel.tell(Kind.UP, self.index, self.epoch, negotiated(self.proto))
 
     def _close(self, message: str = "", error: Any = "") -> None:
-        attempt, self.attempt = self.attempt, None
-        if attempt is not None:
-            connection = attempt.connection
-            if connection is not None:
-                connection.close()
-            cause = self._cause(message, error, attempt)
-            self.channel.tell(Kind.DOWN, self.index, self.epoch, cause)
-            # An End-of-RIB that was not sent belongs to the session that is over.
-            self.neighbor.eor.clear()
-        lived = time.time() - self.stats["complete"]
+        pause = None if self.attempt is None else self._end(self.attempt, message, error)
         super()._close(message, error)
         self._delay._next = min(self._delay._next, RETRY_LIMIT)
-        if self.epoch:
-            self.epoch = 0
-            self._short_lives = self._short_lives + 1 if lived < LONG_LIFE else 0
-            # RFC 4271 8.1.1, DampPeerOscillations.
-            pause = 2**self._short_lives - 2 if self._short_lives > 1 else 0
-            self._delay._time = time.time() + min(pause, LONGEST_PAUSE)
+        if pause is not None:
+            self._delay._time = time.time() + pause
+
+    def _end(self, attempt: Lane, message: str, error: Any) -> float | None:
+        """Tell the end of a try or a session; after a session, seconds to wait before the next try."""
+        if attempt.connection is not None:
+            attempt.connection.close()
+        cause = self._cause(message, error, attempt)
+        self.channel.tell(Kind.DOWN, self.index, self.epoch, cause)
+        self.attempt = None
+        # An End-of-RIB that was not sent belongs to the session that is over.
+        self.neighbor.eor.clear()
+        if not self.epoch:
+            return None
+        self.epoch = 0
+        # RFC 4271 8.1.1, DampPeerOscillations: what one side refuses once, it will refuse again.
+        refused = (
+            cause["kind"].startswith("notification") and time.time() - self.stats["complete"] < LONG_LIFE
+        )
+        self._short_lives = self._short_lives + 1 if refused else 0
+        return min(2**self._short_lives - 2, LONGEST_PAUSE) if self._short_lives > 1 else 0
 
     def reestablish(self, restart_neighbor: Any = None) -> None:
         """The configuration changed; ExaBGP would leave a try under way until it fails by itself."""
