@@ -29,8 +29,7 @@ def check(paths: Sequence[Path], node: str | None, labels: Mapping[str, str]) ->
 def _host() -> HostFacts:
     """This node as the kernel has it; where that can't be read, its name alone."""
     hostname = socket.gethostname()
-    with contextlib.suppress(OSError):
-        reader = Reader()
+    with contextlib.suppress(OSError), contextlib.closing(Reader()) as reader:
         links = reader.read(ReadLinks())
         main = [reader.read(ReadTable(MAIN_TABLE, family)) for family in Family]
         assert isinstance(links, LinksRead)

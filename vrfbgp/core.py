@@ -52,6 +52,7 @@ from vrfbgp.intent import Intent, Problem
 from vrfbgp.model import MAIN_TABLE, Family, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
+from vrfbgp.notification import describe
 from vrfbgp.operations import Operation
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
@@ -90,8 +91,8 @@ class Core:
         """Objects of ours that somebody else had changed or deleted."""
         self.serial = 0
         self.acked = 0
-        self._planner = Planner(self.host, self.reconciler)
-        self._announcements = Announcements()
+        self.planner = Planner(self.host, self.reconciler)
+        self.announcements = Announcements()
         self._asked: list[SpeakerRequest] = []
         self._notes: list[Note] = []
         self._reads: set[ReadRequest] = set()
@@ -116,7 +117,7 @@ class Core:
             case SpeakerStarted(name):
                 if network := self.networks.get(name):
                     network.speaking = True
-                    self._announcements.forget(name)
+                    self.announcements.forget(name)
             case SpeakerExited(name, status, text):
                 self._speaker_exited(name, status, text, now)
             case ConfigLoaded(intent):
@@ -154,7 +155,7 @@ class Core:
             return
         cause = DownCause(DownKind.SPEAKER_ENDED, text=text or f"exit status {status}")
         lost = network.speaker_exited(cause, now)
-        self._announcements.forget(name)
+        self.announcements.forget(name)
         if network.configured:
             gone = f"ended ({cause.text}) with {len(lost)} sessions; it is started again, routes stay"
             self._notes.append(Note(Code.SPEAKER_ENDED, f"network {name}", gone, warning=True))
@@ -163,8 +164,8 @@ class Core:
         self.intent, self.refused = intent, ()
         running = [n for n in intent.networks if intent.enabled and not n.degraded]
         for name in self.networks.keys() - {network.name for network in running}:
-            self._asked += self._announcements.withdraw_all(name)
-            self._planner.retire(self.networks.pop(name), self._asked)
+            self._asked += self.announcements.withdraw_all(name)
+            self.planner.retire(self.networks.pop(name), self._asked)
         for wanted in running:
             network = self.networks.get(wanted.name)
             if network is None:
@@ -217,7 +218,7 @@ class Core:
             case Applied(serial, failures):
                 self.acked = serial
                 for failure in reconciler.applied(serial, failures, now)[:20]:
-                    text = f"{failure.operation}: {failure.text or f'errno {failure.errno}'}; tried again"
+                    text = f"{failure}; it is tried again"
                     self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
             case Overrun():
                 self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
@@ -267,15 +268,15 @@ class Core:
         if self.intent is not None and not self._host_reads:
             if self._replan:
                 self._replan = False
-                self._planner.plan(self.intent, self.networks)
-                found = self.intent.problems + self._planner.problems
+                self.planner.plan(self.intent, self.networks)
+                found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
             for network in self.networks.values():
-                self._planner.place(network)
+                self.planner.place(network)
             operations = self.reconciler.operations(now, self.serial + 1)
             if operations:
                 self.serial += 1
-                self._planner.note_batch(self.serial, operations)
+                self.planner.note_batch(self.serial, operations)
             self._ask(now)
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
@@ -284,11 +285,11 @@ class Core:
     def _ask(self, now: float) -> None:
         """Sessions whose rule and routes stand, then the announcements that may go."""
         assert self.intent is not None
-        settled = self._planner.settled(self.acked)
+        settled = self.planner.settled(self.acked)
         for network in self.networks.values():
-            self._asked += self._planner.configure_speaker(network, settled, now)
-        ready = self._planner.ready_gateways(self.intent) if settled else frozenset()
-        requests, notes = self._announcements.requests(self.intent, self.host, self.networks, ready)
+            self._asked += self.planner.configure_speaker(network, settled, now)
+        ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
+        requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
         self._asked += requests
         self._notes += notes
 
@@ -304,9 +305,3 @@ class Core:
         times = [time for network in self.networks.values() for time in network.deadlines()]
         retry = self.reconciler.retry.next(now)
         return min((time for time in (*times, retry) if time is not None and time > now), default=None)
-
-
-def describe(cause: DownCause) -> str:
-    """A sentence for people."""
-    code = f" {cause.code}/{cause.subcode}" if cause.code else ""
-    return f"{cause.kind.value.replace('-', ' ')}{code}" + (f": {cause.text}" if cause.text else "")

@@ -13,12 +13,10 @@ from vrfbgp.model import Family, IPAddress, Member, Members, Nlri, Path, PeerId
 from vrfbgp.rib.adj_in import AdjRibIn
 from vrfbgp.rib.best import Selection, select
 from vrfbgp.rib.policy import ImportPolicy
-from vrfbgp.rib.reach import Reach, Resolution, Resolved, resolve
+from vrfbgp.rib.reach import Hop, Reach, Resolution, Resolved, covering, directly, resolve
 from vrfbgp.rib.refusal import Refusal
 
 _PRUNE_AT = 10_000
-_ROUNDS = 8
-"""How often recursive next hops are followed through routes that changed because of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +82,8 @@ class LocRib:
 
     def set_reach(self, reach: Reach) -> None:
         """Links, addresses, bootstrap routes or the user's own routes changed."""
+        if reach == self.reach:
+            return
         before, self.reach = self.reach, reach
         for family in Family:
             was, now = before.bootstrap.get(family, frozenset()), reach.bootstrap.get(family, frozenset())
@@ -94,23 +94,21 @@ class LocRib:
 
     def changes(self) -> Iterator[Change]:
         """Choose again where something changed; what came out different."""
-        for _ in range(_ROUNDS):
-            dirty = {family: nlris for family, nlris in self._dirty.items() if nlris}
-            if not dirty:
-                return
-            self._dirty = {family: {} for family in Family}
-            for family, nlris in dirty.items():
-                routes, held = self.routes[family], self.reach.bootstrap.get(family, frozenset())
-                for nlri in nlris:
-                    members = () if nlri in held else self._choose(family, nlri)
-                    if routes.get(nlri, ()) == members:
-                        continue
-                    if members:
-                        routes[nlri] = members
-                    else:
-                        del routes[nlri]
-                    yield Change(family, nlri, members)
-            self._resolve_again([nh for nh, resolved in self._resolved.items() if resolved.learned])
+        if not any(self._dirty.values()):
+            return
+        self._resolve_again(self._touched())
+        dirty, self._dirty = self._dirty, {family: {} for family in Family}
+        for family, nlris in dirty.items():
+            routes, held = self.routes[family], self.reach.bootstrap.get(family, frozenset())
+            for nlri in nlris:
+                members = () if nlri in held else self._choose(family, nlri)
+                if routes.get(nlri, ()) == members:
+                    continue
+                if members:
+                    routes[nlri] = members
+                else:
+                    del routes[nlri]
+                yield Change(family, nlri, members)
 
     def adj(self, peer: PeerId, family: Family) -> AdjRibIn:
         """The peer's Adj-RIB-In in this family, made if it is new."""
@@ -136,8 +134,13 @@ class LocRib:
         resolved = self._resolved.get(next_hop)
         if resolved is None:
             self._prune()
-            resolved = self._resolved[next_hop] = resolve(next_hop, self.reach, self._next_hops)
+            resolved = self._resolved[next_hop] = resolve(next_hop, self.reach, self._directly)
         return resolved.hops
+
+    @property
+    def refuses_next_hops(self) -> bool:
+        """Whether any next hop in use leads nowhere."""
+        return any(isinstance(resolved.hops, Refusal) for resolved in self._resolved.values())
 
     def ineligible(self, family: Family, nlri: Nlri, path: Path) -> Refusal | None:
         """Why an accepted path takes no part in the choice."""
@@ -155,16 +158,37 @@ class LocRib:
         chosen = tuple(sorted(list(members)[: self.max_paths]))
         return self._interned.setdefault(chosen, chosen)
 
-    def _next_hops(self, family: Family, nlri: Nlri) -> tuple[IPAddress, ...]:
-        if nlri not in self.routes[family]:
-            return ()
-        return tuple(path.attributes.next_hop for path in self.candidates(family, nlri))
+    def _directly(self, family: Family, nlri: Nlri) -> Resolution | None:
+        """The hops of a prefix by those of its paths whose next hops need no learned route."""
+        candidates = self.candidates(family, nlri)
+        if not candidates:
+            return None
+        answers = {path: directly(path.attributes.next_hop, self.reach) for path in candidates}
+        eligible = [path for path, answer in answers.items() if isinstance(answer, tuple)]
+        hops: dict[Hop, None] = {}
+        for path in select(eligible, max_paths=self.max_paths).best:
+            answer = answers[path]
+            assert isinstance(answer, tuple)
+            hops.update(dict.fromkeys(answer))
+        return tuple(hops) or Refusal.NEXT_HOP_LOOP
+
+    def _touched(self) -> list[IPAddress]:
+        """The next hops whose resolution a changed prefix may have a part in."""
+        lengths = {family: {nlri[0] for nlri in nlris} - {0} for family, nlris in self._dirty.items()}
+        found = []
+        for next_hop, resolved in self._resolved.items():
+            if resolved.learned:
+                family = Family.of(next_hop)
+                dirty = self._dirty[family]
+                if any(nlri in dirty for nlri in covering(next_hop, lengths[family])):
+                    found.append(next_hop)
+        return found
 
     def _resolve_again(self, next_hops: Iterable[IPAddress]) -> None:
         changed = set()
         for next_hop in next_hops:
             before = self._resolved[next_hop]
-            now = self._resolved[next_hop] = resolve(next_hop, self.reach, self._next_hops)
+            now = self._resolved[next_hop] = resolve(next_hop, self.reach, self._directly)
             if now.hops != before.hops:
                 changed.add(next_hop)
         if changed:

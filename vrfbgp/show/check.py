@@ -41,13 +41,13 @@ def _effect(page: Page, outcome: dict[str, Any]) -> None:
     if networks:
         page.gap()
         page.table(
-            ("NETWORK", "STATE", "TABLE#", "PEER", "ADDRESS", "AS#", "LOCAL AS#", "SESSION"),
+            ("NETWORK", "STATE", "TABLE#", "PEER", "ADDRESS@", "AS#", "LOCAL AS#", "SESSION"),
             (row for network in networks for row in _rows(network)),
         )
     if gateways:
         page.gap()
         page.table(
-            ("GATEWAY", "STATE", "RANGES", "NETWORKS", "ELSE"),
+            ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE"),
             (
                 (
                     gateway["name"],

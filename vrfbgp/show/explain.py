@@ -80,7 +80,7 @@ def _next_hops(page: Page, route: Json) -> None:
         return
     page.gap()
     page.table(
-        ("GATEWAY", "DEVICE", "PEER"),
+        ("GATEWAY@", "DEVICE", "PEER"),
         ((hop["gateway"] or "on-link", hop["device"], hop["peer"]) for hop in route["next_hops"]),
         2,
     )

@@ -18,7 +18,7 @@ def show_routes(page: Page, found: Json) -> None:
     if rows:
         page.gap()
         page.table(
-            ("PREFIX", "STATE", "OWNER", "GATEWAY", "DEVICE", "PEER", "REASON"),
+            ("PREFIX@", "STATE", "OWNER", "GATEWAY@", "DEVICE", "PEER", "REASON"),
             (line for row in rows for line in _lines(row)),
         )
     if found["next"] is not None:

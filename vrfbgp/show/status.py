@@ -87,7 +87,7 @@ def _peers(page: Page, networks: list[Json]) -> None:
     if rows:
         page.gap()
         page.table(
-            ("NETWORK", "PEER", "ADDRESS", "AS#", "STATE", "FOR#", "RECEIVED#", "USABLE#", "ANNOUNCED#"),
+            ("NETWORK", "PEER", "ADDRESS@", "AS#", "STATE", "FOR#", "RECEIVED#", "USABLE#", "ANNOUNCED#"),
             rows,
         )
     unused = [
@@ -106,7 +106,7 @@ def _gateways(page: Page, gateways: list[Json]) -> None:
         return
     page.gap()
     page.table(
-        ("GATEWAY", "STATE", "RANGES", "NETWORKS", "ELSE", "ANNOUNCED"),
+        ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE", "ANNOUNCED"),
         (
             (
                 gateway["name"],

@@ -60,7 +60,9 @@ class Page:
         *,
         header: bool = True,
     ) -> None:
-        """A table; a column whose name ends in `#` is aligned to the right and never folded."""
+        """A table; a column whose name ends in `#` is aligned to the right and never folded, one that
+        ends in `@` has addresses and is never too narrow for one of IPv4."""
+        cells = list(rows)
         table = Table(
             box=None,
             pad_edge=False,
@@ -70,15 +72,17 @@ class Page:
             show_header=header,
         )
         for column in columns:
-            number = column.endswith("#")
+            name, number = column.rstrip("#@"), column.endswith("#")
+            at = len(table.columns)
+            longest = max((len(str(row[at])) for row in cells), default=0) if column.endswith("@") else 0
             table.add_column(
-                column.rstrip("#"),
+                name,
                 justify="right" if number else "left",
                 no_wrap=number,
                 overflow="fold",
-                min_width=len(column.rstrip("#")),
+                min_width=max(len(name), min(longest, len("255.255.255.255/32"))),
             )
-        for row in rows:
+        for row in cells:
             table.add_row(*(cell(value) for value in row))
         self._print(Padding(table, (0, 0, 0, indent)))
 

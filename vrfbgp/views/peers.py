@@ -108,7 +108,7 @@ def _unusable(loc: LocRib, adj: AdjRibIn) -> Counter[str]:
     if standing := sum(nlri in adj.paths for nlri in held):
         found[Refusal.BOOTSTRAP.value] = standing
     # Mostly every next hop is resolved, and then nothing needs to be counted.
-    if not any(isinstance(resolved.hops, Refusal) for resolved in loc._resolved.values()):
+    if not loc.refuses_next_hops:
         return found
     # The prefixes of one UPDATE share a path: it is looked at once, however many there are.
     shared = Counter(map(id, adj.paths.values()))

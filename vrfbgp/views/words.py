@@ -58,12 +58,12 @@ class GatewayState(StrEnum):
 
 def places(core: Core) -> dict[str, Place]:
     """Where the routes of each network are; a network that may not have its table has no place."""
-    return core._planner.places
+    return core.planner.places
 
 
 def announced(core: Core, network: str) -> list[Announce]:
     """What the peers of a network were told."""
-    return list(core._announcements.sent.get(network, {}).values())
+    return list(core.announcements.sent.get(network, {}).values())
 
 
 def problem(found: Problem) -> Json:
