@@ -196,6 +196,7 @@ class Core:
             case RouteSeen(route):
                 self._repaired(route.key.table != MAIN_TABLE and reconciler.route_seen(route), route.key)
                 self._replan |= self.host.route_seen(route)
+                self._read_doubted()
             case RouteGone(route):
                 self._repaired(route.key.table != MAIN_TABLE and reconciler.route_gone(route), route.key)
                 self._replan |= self.host.route_gone(route)
@@ -224,6 +225,14 @@ class Core:
                 self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
                 reconciler.read_all()
                 self._reads |= _HOST_READS
+
+    def _read_doubted(self) -> None:
+        doubted, self.host.doubted = self.host.doubted, set()
+        for request in doubted:
+            if request.table == MAIN_TABLE:
+                self._reads.add(request)
+            else:
+                self.reconciler.read_again(request)
 
     def _doubt(self, changed: frozenset[int]) -> None:
         """Devices changed: the kernel may have dropped routes and next hops on them without a word."""

@@ -21,6 +21,7 @@ from vrfbgp.model import (
     Rule,
     network_of,
 )
+from vrfbgp.requests import ReadTable
 
 STATIC_PROTOCOLS = frozenset({0, 2, 3, 4})
 """unspec, kernel, boot, static (linux/rtnetlink.h): what an administrator or the kernel made."""
@@ -42,7 +43,10 @@ class Host:
         self.links: Mapping[int, Link] = {}
         self.addresses: tuple[Address, ...] = ()
         self.rules: dict[Family, tuple[Rule, ...]] = dict.fromkeys(Family, ())
-        self._foreign: dict[int, dict[RouteKey, KernelRoute]] = {}
+        self.doubted: set[ReadTable] = set()
+        """What must be read again, since events did not tell enough."""
+        self._foreign: dict[int, dict[RouteKey, tuple[KernelRoute, ...]]] = {}
+        """By table and key: the kernel may hold several of one key, on different devices."""
 
     # -- what the kernel says; each tells whether anything came out different --
 
@@ -55,27 +59,39 @@ class Host:
 
     def table_read(self, table: int, family: Family, routes: Iterable[KernelRoute]) -> bool:
         held = self._foreign.setdefault(table, {})
-        before = {key: route for key, route in held.items() if key.family is family}
-        now = {route.key: route for route in routes if _matters(route)}
+        before = {key: of_key for key, of_key in held.items() if key.family is family}
+        now: dict[RouteKey, tuple[KernelRoute, ...]] = {}
+        for route in routes:
+            if _matters(route):
+                now[route.key] = (*now.get(route.key, ()), route)
         for key in before.keys() - now.keys():
             del held[key]
         held.update(now)
         return before != now
 
     def route_seen(self, route: KernelRoute) -> bool:
-        if not _matters(route):
-            return self.route_gone(route)
         held = self._foreign.setdefault(route.key.table, {})
-        changed = held.get(route.key) != route
-        held[route.key] = route
-        return changed
+        standing = held.get(route.key, ())
+        if route in standing:
+            return False
+        if standing:
+            # Beside the one that stands (two devices in one subnet), or in its place? The event does not say.
+            self.doubted.add(ReadTable(route.key.table, route.key.family))
+        if _matters(route):
+            held[route.key] = (route,)
+            return True
+        return held.pop(route.key, None) is not None
 
     def route_gone(self, route: KernelRoute) -> bool:
         held = self._foreign.get(route.key.table, {})
-        standing = held.get(route.key)
-        if standing is None or standing.protocol != route.protocol:
+        standing = held.get(route.key, ())
+        left = tuple(r for r in standing if (r.protocol, r.nexthops) != (route.protocol, route.nexthops))
+        if left == standing:
             return False
-        del held[route.key]
+        if left:
+            held[route.key] = left
+        else:
+            del held[route.key]
         return True
 
     # -- what follows from it --
@@ -93,9 +109,10 @@ class Host:
 
     def connected(self) -> Iterator[Connected]:
         """The directly attached networks of table main, default routes apart."""
-        for key, route in self._foreign.get(MAIN_TABLE, {}).items():
-            if key.nlri[0] and len(route.nexthops) == 1:
-                yield Connected(network_of(key.family, key.nlri), route.nexthops[0][1], route.prefsrc)
+        for route in self.foreign_routes(MAIN_TABLE):
+            if route.key.nlri[0] and len(route.nexthops) == 1:
+                prefix = network_of(route.key.family, route.key.nlri)
+                yield Connected(prefix, route.nexthops[0][1], route.prefsrc)
 
     def covering(self, address: IPAddress, device: int | None = None) -> list[Connected]:
         """The most specific attached networks that hold the address; several if devices compete."""
@@ -108,8 +125,8 @@ class Host:
         return [connected for connected in found if connected.prefix.prefixlen == longest]
 
     def foreign_routes(self, table: int) -> list[KernelRoute]:
-        """What somebody else put into a network's table."""
-        return list(self._foreign.get(table, {}).values())
+        """What somebody else put into a table."""
+        return [route for of_key in self._foreign.get(table, {}).values() for route in of_key]
 
     def foreign_rules(self, table: int) -> list[Rule]:
         """Rules of somebody else that look up this table."""

@@ -1,0 +1,102 @@
+"""Announcements: only differences, only when the rules stand, and End-of-RIB after them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from tests.unit.core.nodes import host, network, peer
+from vrfbgp.announce import Announcements
+from vrfbgp.events import Negotiated, SessionUp
+from vrfbgp.host import Host
+from vrfbgp.intent import GatewayIntent, Intent
+from vrfbgp.model import Family
+from vrfbgp.network import Network
+from vrfbgp.requests import Announce, SendEndOfRib, SessionConfig, SpeakerRequest, Withdraw
+
+ONE = peer("172.16.1.140")
+ADDRESS = ip_network("10.50.0.2/32")
+GATEWAY = GatewayIntent("egress/gw", (ip_network("10.50.0.2/31"),), ("red",), (ip_network("10.50.0.2/31"),))
+HERE = host({"gw0": "10.50.0.2/31"})
+READY = frozenset({"egress/gw"})
+
+
+def speaking() -> Network:
+    """Network red with one session, up."""
+    red = Network(network(ONE), 0.0)
+    session = SessionConfig(ONE.id, "red-1", 64501, 64512, "10.0.0.1", ip_address("172.16.1.10"))
+    red.configured, red.speaking = (session,), True
+    agreed = Negotiated(64501, "172.16.1.140", ip_address("172.16.1.10"), 90, frozenset({Family.IPV4}))
+    red.session_up(SessionUp(ONE.id, 1, agreed), 0.0)
+    return red
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.announcements = Announcements()
+        self.red = speaking()
+
+    def ask(
+        self, *gateways: GatewayIntent, node: Host = HERE, ready: frozenset[str] = READY
+    ) -> list[SpeakerRequest]:
+        intent = Intent("node1", True, networks=(self.red.intent,), gateways=gateways)
+        return self.announcements.requests(intent, node, {"red": self.red}, ready)[0]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_an_address_that_is_here_then_end_of_rib_then_nothing_more(bench: Bench) -> None:
+    assert bench.ask(GATEWAY) == [Announce(ONE.id, ADDRESS), SendEndOfRib(ONE.id, Family.IPV4)]
+    assert bench.ask(GATEWAY) == []
+
+
+def test_nothing_before_the_rules_stand_nor_end_of_rib(bench: Bench) -> None:
+    assert bench.ask(GATEWAY, ready=frozenset()) == []
+    assert bench.ask(GATEWAY) == [Announce(ONE.id, ADDRESS), SendEndOfRib(ONE.id, Family.IPV4)]
+
+
+def test_what_was_announced_stays_while_a_rule_moves(bench: Bench) -> None:
+    bench.ask(GATEWAY)
+    assert bench.ask(GATEWAY, ready=frozenset()) == []
+
+
+def test_an_address_that_leaves_is_withdrawn(bench: Bench) -> None:
+    bench.ask(GATEWAY)
+    assert bench.ask(GATEWAY, node=host({})) == [Withdraw(ONE.id, ADDRESS)]
+
+
+def test_a_gateway_that_goes_is_withdrawn(bench: Bench) -> None:
+    bench.ask(GATEWAY)
+    assert bench.ask() == [Withdraw(ONE.id, ADDRESS)]
+
+
+def test_an_isolated_gateway_is_not_announced(bench: Bench) -> None:
+    isolated = GatewayIntent("egress/gw", GATEWAY.ranges, ("red",), GATEWAY.exported, isolated=True)
+    assert bench.ask(isolated) == [SendEndOfRib(ONE.id, Family.IPV4)]
+
+
+def test_a_session_without_the_family_is_not_told(bench: Bench) -> None:
+    six = ip_network("2001:db8::2/127")
+    gateway = GatewayIntent("egress/gw", (six,), ("red",), (six,))
+    assert bench.ask(gateway, node=host({"gw0": "2001:db8::2/127"})) == [SendEndOfRib(ONE.id, Family.IPV4)]
+
+
+def test_a_speaker_that_starts_anew_is_told_everything_again(bench: Bench) -> None:
+    bench.ask(GATEWAY)
+    bench.announcements.forget("red")
+    assert bench.ask(GATEWAY) == [Announce(ONE.id, ADDRESS)]
+
+
+def test_a_speaker_that_does_not_run_is_told_nothing(bench: Bench) -> None:
+    bench.red.speaking = False
+    assert bench.ask(GATEWAY) == []
+
+
+def test_a_network_that_goes_takes_back_everything(bench: Bench) -> None:
+    bench.ask(GATEWAY)
+    assert bench.announcements.withdraw_all("red") == [Withdraw(ONE.id, ADDRESS)]
+    assert bench.announcements.withdraw_all("red") == []

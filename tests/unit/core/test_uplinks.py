@@ -1,0 +1,152 @@
+"""How a network is attached: the device, the local address and the bootstrap routes of each peer."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from tests.unit.core.nodes import host, network, peer, route
+from vrfbgp.host import Host
+from vrfbgp.intent import NetworkIntent, PeerIntent, Reason, SourceMode, StaticBootstrap
+from vrfbgp.model import Family, Inline, Nlri, nlri_of
+from vrfbgp.uplinks import Attachment, attach
+
+V4, V6 = Family.IPV4, Family.IPV6
+NODE = host({"eth0": "192.168.0.10/24", "eth1": "172.16.1.10/24 2001:db8:1::10/64", "eth2": "172.16.2.10/24"})
+ETH1 = 3
+
+
+def nlri(text: str) -> Nlri:
+    return nlri_of(ip_network(text))
+
+
+def only(intent: NetworkIntent, node: Host = NODE) -> Attachment:
+    (attachment,) = attach(intent, node).attachments.values()
+    return attachment
+
+
+def reasons(intent: NetworkIntent, node: Host = NODE) -> list[Reason]:
+    found = attach(intent, node)
+    assert not found.attachments
+    return [problem.reason for problem in found.problems]
+
+
+def test_a_peer_on_a_link() -> None:
+    found = attach(network(peer("172.16.1.140")), NODE)
+    one = peer("172.16.1.140")
+    assert found.attachments == {one.id: Attachment(one.id, ETH1, ip_address("172.16.1.10"), True)}
+    assert found.bootstrap[V4] == {nlri("172.16.1.0/24"): Inline(ETH1, None, ip_address("172.16.1.10"))}
+    assert found.reach.uplinks == found.reach.running == {ETH1}
+    assert found.problems == ()
+
+
+def test_a_peer_of_each_family() -> None:
+    found = attach(network(peer("172.16.1.140"), peer("2001:db8:1::140")), NODE)
+    assert {a.local for a in found.attachments.values()} == {
+        ip_address("172.16.1.10"),
+        ip_address("2001:db8:1::10"),
+    }
+    assert list(found.bootstrap[V6]) == [nlri("2001:db8:1::/64")]
+
+
+def test_a_link_without_carrier_is_an_uplink_that_does_not_run() -> None:
+    node = host({"eth0": "192.168.0.10/24", "eth1": "172.16.1.10/24"}, down=("eth1",))
+    reach = attach(network(peer("172.16.1.140")), node).reach
+    assert reach.uplinks == {ETH1}
+    assert reach.running == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (peer("10.99.0.1"), Reason.NO_UPLINK),
+        (peer("172.16.1.140", source_interface="eth9"), Reason.NO_UPLINK),
+        (peer("172.16.1.140", source_interface="eth2"), Reason.NO_UPLINK),
+        (peer("172.16.1.140", source=SourceMode.NODE), Reason.NO_SOURCE),
+        (
+            peer("172.16.1.140", source=SourceMode.EXPLICIT, source_address=ip_address("10.7.7.7")),
+            Reason.NO_SOURCE,
+        ),
+        (peer("10.99.0.1", reachable_by=ip_address("10.98.0.1")), Reason.NO_UPLINK),
+    ],
+)
+def test_a_peer_that_cannot_be_reached_says_why(one: PeerIntent, reason: Reason) -> None:
+    assert reasons(network(one)) == [reason]
+
+
+def test_a_default_route_reaches_no_peer() -> None:
+    node = host({"eth0": "192.168.0.10/24"}, route("0.0.0.0/0 via 192.168.0.1 dev 2", table=500))
+    assert reasons(network(peer("10.99.0.1")), node) == [Reason.NO_UPLINK]
+
+
+def test_two_devices_alike_are_named_and_one_can_be_chosen() -> None:
+    node = host({"eth0": "172.16.1.10/24", "eth1": "172.16.1.20/24"}, route("172.16.1.0/24 dev 2", metric=9))
+    (problem,) = attach(network(peer("172.16.1.140")), node).problems
+    assert problem.reason is Reason.AMBIGUOUS_UPLINK
+    assert "eth0, eth1" in problem.text
+    assert only(network(peer("172.16.1.140", source_interface="eth1")), node).local == ip_address(
+        "172.16.1.20"
+    )
+
+
+def test_a_degraded_peer_has_no_session_and_no_second_problem() -> None:
+    from vrfbgp.intent import Problem, Severity
+
+    told = Problem(Severity.DEGRADED, Reason.MISSING_SECRET, "BGPPeer red-1", "its Secret is missing")
+    assert reasons(network(peer("172.16.1.140", degraded=(told,)))) == []
+
+
+def test_an_explicit_and_the_nodes_address() -> None:
+    for mode in (SourceMode.NODE, SourceMode.EXPLICIT):
+        one = peer("172.16.1.140", source=mode, source_address=ip_address("192.168.0.10"))
+        assert only(network(one)).local == ip_address("192.168.0.10")
+
+
+def test_a_device_route_without_an_address_of_its_own_takes_the_uplinks() -> None:
+    node = host({"eth0": "", "eth1": "172.16.1.10/24"}, route("100.64.7.7/32 dev 3"))
+    assert only(network(peer("100.64.7.7")), node) == Attachment(
+        peer("100.64.7.7").id, 3, ip_address("172.16.1.10"), True
+    )
+
+
+def test_a_link_local_peer_is_spoken_to_from_a_link_local_address() -> None:
+    node = host({"eth0": "", "eth1": "2001:db8:1::10/64 fe80::10/64"})
+    one = peer("fe80::140", source_interface="eth1")
+    assert only(network(one), node).local == ip_address("fe80::10")
+
+
+def test_two_hops_away_by_the_users_own_route() -> None:
+    node = host({"eth0": "", "eth1": "172.16.1.10/24"}, route("10.99.0.0/24 via 172.16.1.1 dev 3", table=500))
+    found = attach(network(peer("10.99.0.1")), node)
+    assert only(network(peer("10.99.0.1")), node).on_link is False
+    assert found.bootstrap[V4] == {}, "the user's own route is used, and not made once more"
+
+
+def test_two_hops_away_by_reachable_by() -> None:
+    found = attach(network(peer("10.99.0.1", reachable_by=ip_address("172.16.1.1"))), NODE)
+    assert found.bootstrap[V4] == {
+        nlri("172.16.1.0/24"): Inline(ETH1, None, ip_address("172.16.1.10")),
+        nlri("10.99.0.1/32"): Inline(ETH1, ip_address("172.16.1.1"), ip_address("172.16.1.10")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("static", "expected"),
+    [
+        (StaticBootstrap(ip_network("10.98.0.0/16"), ip_address("172.16.1.1")), True),
+        (StaticBootstrap(ip_network("10.98.0.0/16"), ip_address("172.16.1.1"), "eth1"), True),
+        (StaticBootstrap(ip_network("10.98.0.0/16"), None, "eth1"), True),
+        (StaticBootstrap(ip_network("10.98.0.0/16"), ip_address("172.16.1.1"), "eth9"), False),
+        (StaticBootstrap(ip_network("10.98.0.0/16"), ip_address("10.1.1.1")), False),
+    ],
+)
+def test_a_bootstrap_route_from_the_config(static: StaticBootstrap, expected: bool) -> None:
+    found = attach(network(peer("10.98.0.1"), bootstrap_routes=(static,)), NODE)
+    assert (nlri("10.98.0.0/16") in found.bootstrap[V4]) is expected
+    assert bool(found.attachments) is expected
+
+
+def test_a_learned_or_default_route_of_main_is_no_attachment() -> None:
+    node = host({"eth0": "192.168.0.10/24"}, route("10.99.0.0/24 via 192.168.0.1 dev 2"))
+    assert reasons(network(peer("10.99.0.1")), node) == [Reason.NO_UPLINK]
