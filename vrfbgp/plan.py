@@ -54,8 +54,11 @@ class Planner:
         rules.update(rule for sessions in self._sessions.values() for rule in sessions.values())
         self._want_rules(rules)
         self._reconciler.hold_rules = undecided
+        self._reconciler.tables = frozenset(tables.values())
         self._reconciler.guarded = {
-            n.intent.table: n.uplinks.reach.uplinks for n in networks.values() if not n.in_sync
+            network.intent.table: self._barred(network, networks.values())
+            for network in networks.values()
+            if not network.in_sync
         }
         self.problems = tuple(problems)
 
@@ -186,13 +189,20 @@ class Planner:
         if place := self.places.pop(name, None):
             self.routes.close(place)
 
+    def _barred(self, network: Network, networks: Iterable[Network]) -> frozenset[int]:
+        """The devices that no route of the network may leave by."""
+        uplinks = network.uplinks.reach.uplinks
+        if uplinks:
+            return frozenset(self._host.links.keys() - uplinks)
+        return frozenset(index for other in networks for index in other.uplinks.reach.uplinks)
+
     def _obstacles(self, name: str, place: Place) -> Iterator[Problem]:
         """Routes of somebody else that stand where ours would."""
         for route in self._host.foreign_routes(place.table):
             if route.key.metric == place.metric:
                 text = (
-                    f"a route of somebody else (protocol {route.protocol}) has the place of {route.key}: what "
-                    "is learned for it is not installed; remove that route, or give it another metric"
+                    f"a route of somebody else (protocol {route.protocol}) has the place of {route.key}: "
+                    "what is learned for it is not installed; remove that route, or give it another metric"
                 )
                 yield Problem(Severity.NOTICE, Reason.FOREIGN_ROUTE, f"ExternalNetwork {name}", text)
 

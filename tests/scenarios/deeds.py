@@ -95,6 +95,14 @@ def somebody_adds_route(world: World, words: str, protocol: str = "4") -> None:
     world.kernel.put_route(foreign_route(world, words, int(protocol)))
 
 
+@step(r"somebody alters route (?P<prefix>\S+) table (?P<table>\d+) to dev (?P<dev>\S+)")
+def somebody_alters_route(world: World, prefix: str, table: str, dev: str) -> None:
+    """Ours by protocol, but not as we made it."""
+    network = ip_network(prefix)
+    key = RouteKey(int(table), Family.of(network), nlri_of(network))
+    world.kernel.put_route(KernelRoute(key, 179, scope=253, nexthops=((None, world.kernel.index(dev)),)))
+
+
 @step(r"somebody deletes route (?P<prefix>\S+) table (?P<table>\d+)( metric (?P<metric>\d+))?")
 def somebody_deletes_route(world: World, prefix: str, table: str, metric: str = str(METRIC)) -> None:
     network = ip_network(prefix)
@@ -182,7 +190,7 @@ def lost(world: World) -> None:
 @step(r"as in (?P<name>\S+)")
 def as_in(world: World, name: str) -> None:
     """The steps of another file first."""
-    for one in steps(Path(__file__).with_name(name)):
+    for one in steps(Path(__file__).parent.joinpath(name)):
         run(one, world)
 
 
@@ -332,5 +340,3 @@ def keeps(world: World, src: str, dst: str) -> None:
 @step(r"gateways keep nothing")
 def keeps_nothing(world: World) -> None:
     world.promises.kept.clear()
-
-

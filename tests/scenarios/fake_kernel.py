@@ -37,10 +37,8 @@ from vrfbgp.model import (
     MAIN_TABLE,
     PROTOCOL,
     RESERVED_TABLES,
-    Action,
     Address,
     Family,
-    Inline,
     IPAddress,
     KernelNexthop,
     KernelRoute,
@@ -50,7 +48,6 @@ from vrfbgp.model import (
     RouteKey,
     RouteValue,
     Rule,
-    network_of,
     nlri_of,
 )
 from vrfbgp.operations import (
@@ -154,6 +151,11 @@ class FakeKernel:
     def fail(self, kind: type, number: int, times: int) -> None:
         """Refuse the next so many operations of a kind."""
         self._failures.append((kind, number, times))
+
+    def forgive(self) -> None:
+        """Refuse nothing any more, and let nobody die."""
+        self._failures.clear()
+        self.crash_before = None
 
     def _fail(self, operation: Operation) -> None:
         for place, (kind, number, times) in enumerate(self._failures):
@@ -390,9 +392,9 @@ class FakeKernel:
         network = ip_interface(f"{address.address}/{address.prefixlen}").network
         key = RouteKey(MAIN_TABLE, family, nlri_of(network), 0)
         hops = ((None, address.ifindex),)
-        self.put_route(
-            KernelRoute(key, KERNEL, scope=LINK_SCOPE, nexthops=hops, prefsrc=address.address)
-        )
+        if key in self.routes and self.routes[key].nexthops == hops:
+            return  # a secondary address
+        self.put_route(KernelRoute(key, KERNEL, scope=LINK_SCOPE, nexthops=hops, prefsrc=address.address))
 
     def _silence(self, index: int) -> None:
         self._flush_nexthops(index)

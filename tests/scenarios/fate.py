@@ -23,7 +23,9 @@ class Fate:
     def __str__(self) -> str:
         if self.kind != "route":
             return self.kind
-        hops = " ".join(sorted(f"via {gateway} dev {dev}" if gateway else f"dev {dev}" for gateway, dev in self.hops))
+        hops = " ".join(
+            sorted(f"via {gateway} dev {dev}" if gateway else f"dev {dev}" for gateway, dev in self.hops)
+        )
         return f"table {self.table} {hops}"
 
 

@@ -195,7 +195,9 @@ class Words:
                 return f"nexthop via {gateway} dev {self._device(ifindex)}"
             case NexthopGroup(members):
                 found = [self._kernel.nexthops.get(member) for member in members]
-                return "group " + " ".join(word for one in found for word in self._hops(one))
+                return "group " + (
+                    " ".join(sorted(word for one in found for word in self._hops(one))) or "of none"
+                )
         return f"nexthop {value}"
 
     def _hops(self, nexthop: KernelNexthop | None) -> Iterator[str]:
@@ -213,7 +215,11 @@ class Words:
 def request_in_words(request: SpeakerRequest) -> str:
     match request:
         case ConfigureSpeaker(network, sessions):
-            held = [f"{s.peer.address} from {s.local_address}" + (f" dev {s.source_interface}" if s.source_interface else "") for s in sessions]
+            held = [
+                f"{s.peer.address} from {s.local_address}"
+                + (f" dev {s.source_interface}" if s.source_interface else "")
+                for s in sessions
+            ]
             return f"speaker {network}: " + (", ".join(sorted(held)) or "ends")
         case Announce(peer, prefix):
             return f"announce {prefix} to {peer}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tests.scenarios.fake_kernel import Violation
 from tests.scenarios.fate import fate
-from vrfbgp.model import RESERVED_TABLES, Action, IPAddress, IPNetwork
+from vrfbgp.model import MAIN_TABLE, RESERVED_TABLES, Action, IPAddress, IPNetwork
 from vrfbgp.requests import SessionConfig
 from vrfbgp.steering import host_prefix
 
@@ -43,7 +43,8 @@ class Promises:
 
     def config(self, before: Config | None, now: Config) -> None:
         """A config takes the place of another; until the world is quiet, either may hold."""
-        self._before = [before] if before is not None else []
+        if before is not None:
+            self._before.append(before)
         ranges = {r for gateway in now.intent.gateways for r in gateway.ranges if now.intent.enabled}
         self._closed &= ranges
 
@@ -71,7 +72,12 @@ class Promises:
         assert config is not None
         if session.peer in self._world.speakers[session.peer.network].up:
             return
-        tables = {n.table for c in (*self._before, config) for n in c.intent.networks if n.name == session.peer.network}
+        tables = {
+            n.table
+            for c in (*self._before, config)
+            for n in c.intent.networks
+            if n.name == session.peer.network
+        }
         found = fate(kernel, session.local_address, session.peer.address)
         if found.kind != "route" or found.table not in tables:
             raise Violation(f"session {session.peer} is configured, but its packets meet: {found}")
@@ -85,30 +91,24 @@ class Promises:
         world = self._world
         if world.config is None or not world.config.intent.enabled:
             return
-        for rule in world.kernel.rules:
-            if rule.ours and rule.action is Action.UNREACHABLE and rule.src is not None:
-                self._closed.add(rule.src)
+        wanted = {source for gateway in world.config.intent.gateways for source in gateway.ranges}
+        rules = (rule for rule in world.kernel.rules if rule.ours and rule.action is Action.UNREACHABLE)
+        self._closed |= {rule.src for rule in rules if rule.src in wanted}
         configs = [*self._before, world.config]
         cluster = [prefix for config in configs for prefix in config.intent.cluster]
+        networks = {n.name: n for config in configs for n in config.intent.networks}
         for gateway in world.config.intent.gateways:
-            networks = {n.name: n for config in configs for n in config.intent.networks}
-            used = [
-                name
-                for config in configs
-                for other in config.intent.gateways
-                if other.name == gateway.name and not (other.isolated and config is world.config)
-                for name in other.networks
-            ]
-            tables = {n.table for c in configs for n in c.intent.networks if n.name in used}
-            devices = {dev for c in configs for name in used for dev in c.devices.get(name, ())}
             closed = any(name not in networks or not networks[name].fail_open for name in gateway.networks)
             for source in gateway.ranges:
+                used = _used(configs, source)
+                tables = {n.table for c in configs for n in c.intent.networks if n.name in used}
+                devices = {dev for c in configs for name in used for dev in c.devices.get(name, ())}
                 for dst in self._probes:
                     if dst.version != source.version or any(dst in prefix for prefix in cluster):
                         continue
                     found = fate(world.kernel, source[0], dst)
                     what = f"{gateway.name}: {source[0]} to {dst} meets {found}"
-                    if found.kind == "none" or found.table == 254:
+                    if found.kind == "none" or found.table == MAIN_TABLE:
                         if (closed or gateway.isolated) and source in self._closed:
                             raise Violation(f"falls through: {what}")
                     elif found.kind == "route" and found.table not in tables:
@@ -127,8 +127,17 @@ class Promises:
                 rules = [
                     rule
                     for rule in world.kernel.rules
-                    if rule.ours and rule.src and address in rule.src and rule.table in tables
+                    if rule.ours
+                    and rule.src
+                    and address in rule.src
+                    and rule.table in tables
                     and rule.src != host_prefix(peer.address)
                 ]
                 if not rules and self._closed:
                     raise Violation(f"{prefix} is announced to {peer}, but no rule leads into its table")
+
+
+def _used(configs: list[Config], source: IPNetwork) -> set[str]:
+    """The networks that this range may use, or could use until a moment ago."""
+    gateways = [g for c in configs for g in c.intent.gateways if source in g.ranges and not g.isolated]
+    return {name for gateway in gateways for name in gateway.networks}

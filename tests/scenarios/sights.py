@@ -125,7 +125,9 @@ def no_rules(world: World) -> None:
 @step(r"there are (?P<number>\d+) next hops( of ours)?")
 def nexthops(world: World, number: str) -> None:
     found = [world.words.nexthop(n.value) for n in world.kernel.nexthops.values() if n.ours]
-    assert len(found) == int(number), f"  expected {number} next hops and groups, got:\n    " + "\n    ".join(found)
+    assert len(found) == int(number), f"  expected {number} next hops and groups, got:\n    " + "\n    ".join(
+        found
+    )
 
 
 @step(r"(?P<src>\S+) to (?P<dst>[\d.:a-f]+) meets (?P<outcome>.+)")

@@ -6,6 +6,7 @@ single operation the promises that hold at any moment are checked (`Promises`).
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
@@ -215,7 +216,7 @@ class World:
                 effects = self.core.effects(self.now)
                 self._wake = effects.wake
                 if not self._perform(effects) and not self._events and not self.kernel.told:
-                    if not self._kept:
+                    if not self._kept and not len(self.core.reconciler.retry):
                         self.promises.quiet()
                     return
         except Crash:
@@ -265,7 +266,8 @@ class World:
                 self.fall(peer, DownCause(DownKind.CONFIGURED, text="the configuration changed"))
         speaker.announced = {one for one in speaker.announced if one[0] in speaker.sessions}
         for session in sessions:
-            self.promises.session(session)
+            if before.get(session.peer) != session:
+                self.promises.session(session)
         if began:
             self.post(SpeakerStarted(network))
 
@@ -278,7 +280,7 @@ class World:
         """Operations since the last look, in words; a refused one with its errno."""
         found = self.kernel.record[self.looked :]
         self.looked = len(self.kernel.record)
-        return [words if not number else f"{words} !{number}" for _, words, number in found]
+        return [words if not number else f"{words} !{errno.errorcode[number]}" for _, words, number in found]
 
     def peer(self, text: str) -> PeerId:
         """`red/172.16.1.140`, or `red` if it has one peer."""
@@ -292,5 +294,3 @@ class World:
 
     def family(self, prefix: str) -> Family:
         return Family.IPV6 if ":" in prefix else Family.IPV4
-
-

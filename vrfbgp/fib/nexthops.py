@@ -36,6 +36,8 @@ class Nexthops:
         self._used_by: dict[int, Member | Members] = {}
         self._uses: Counter[int] = Counter()
         self._foreign: set[int] = set()
+        self._orphans: dict[NexthopValue, int] = {}
+        """What is in the kernel and wanted by nobody, by content."""
         self._next = FIRST_ID
 
     def acquire(self, members: Members) -> int:
@@ -86,6 +88,7 @@ class Nexthops:
             else:
                 self._foreign.add(nexthop.id)
         self.delta.saw_all(found)
+        self._orphans = {value: id_ for id_, value in found.items() if id_ not in self._used_by}
 
     def creations(self, deferred: Container[object] = ()) -> list[Operation]:
         """Objects before the groups that need them."""
@@ -109,6 +112,9 @@ class Nexthops:
         Only for when no route in the kernel can still point at them: deleting a next hop deletes those.
         """
         gone = [(id_, actual) for id_, desired, actual in self.delta.pending() if desired is None]
+        for _, value in gone:
+            if value is not None:
+                self._orphans.pop(value, None)
         groups: list[Operation] = [DeleteNexthop(id_) for id_, v in gone if isinstance(v, NexthopGroup)]
         return groups + [DeleteNexthop(id_) for id_, v in gone if isinstance(v, NexthopObject)]
 
@@ -127,10 +133,10 @@ class Nexthops:
         return id_
 
     def _adoptable(self, value: NexthopValue) -> int | None:
-        for id_, desired, actual in self.delta.pending():
-            if desired is None and actual == value and id_ not in self._used_by:
-                return id_
-        return None
+        id_ = self._orphans.pop(value, None)
+        if id_ is None or id_ in self._used_by or self.delta.actual(id_) != value:
+            return None
+        return id_
 
     def _fresh(self) -> int:
         while True:
@@ -143,3 +149,5 @@ class Nexthops:
         del self._ids[self._used_by.pop(id_)]
         del self._uses[id_]
         self.delta.unwant(id_)
+        if (actual := self.delta.actual(id_)) is not None:
+            self._orphans[actual] = id_

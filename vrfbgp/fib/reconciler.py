@@ -27,17 +27,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from itertools import chain
 
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
-from vrfbgp.fib.rules import RuleChanges, changes, closes
+from vrfbgp.fib.rules import RuleChanges, changes
 from vrfbgp.model import (
     RESERVED_TABLES,
     Family,
     Inline,
     KernelNexthop,
     KernelRoute,
+    NexthopValue,
     Nlri,
     RouteKey,
     RouteValue,
@@ -83,11 +85,15 @@ class Reconciler:
         self.rules: Delta[Rule, bool] = Delta()
         self.retry: Retry[Key] = Retry()
         self.guarded: Mapping[int, frozenset[int]] = {}
-        """Tables that are not in sync, each with the uplinks (by index) of its network."""
+        """Tables that are not in sync, each with the devices that none of its routes may leave by."""
+        self.tables: frozenset[int] = frozenset()
+        """The tables that networks have now."""
         self.hold_rules = True
         """It is not known yet what all the rules are to be: none is deleted."""
+        self._searched: dict[Slice, frozenset[int]] = {}
+        """Guarded slices that were searched for routes that leave by these devices."""
         self._unconfirmed: dict[Rule, int] = {}
-        """Rules that close, handed out and not acknowledged yet, with the serial of their batch."""
+        """Rules handed out and not acknowledged yet, with the serial of their batch."""
         self._reading: set[ReadRequest] = set()
         self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
         self._unread.update(ReadRules(family) for family in Family)
@@ -142,6 +148,7 @@ class Reconciler:
             delta = self.slices.setdefault((table, family, metric), Delta())
             before = len(delta)
             delta.saw_all(actual)
+            self._searched.pop((table, family, metric), None)
             wrong += max(0, len(delta) - before)
         self._forget_settled()
         return wrong
@@ -216,7 +223,7 @@ class Reconciler:
     def operations(self, now: float, serial: int) -> list[Operation]:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
         rules = self._rule_changes(now)
-        self._unconfirmed.update({rule: serial for rule in rules.closing + rules.steering if closes(rule)})
+        self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
         batch: list[Operation] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
         if ReadNexthops() not in self._pending_reads():
@@ -268,21 +275,20 @@ class Reconciler:
         additions: list[Operation] = []
         removals: list[Operation] = []
         clearances: list[Operation] = []
-        reads, waiting, occupied = self._pending_reads(), self.retry.waiting(now), self._occupied()
-        nexthops, unknown = self.nexthops.delta, ReadNexthops() in reads
+        reads, waiting = self._pending_reads(), self.retry.waiting(now)
+        standing = _Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
         for (table, family, metric), delta in self.slices.items():
             if not len(delta) or ReadTable(table, family) in reads:
                 continue
-            for nlri, desired, actual in delta.pending():
+            for nlri, desired, actual in chain(delta.changed(), self._to_sweep((table, family, metric))):
                 if actual is FOREIGN or desired is FOREIGN:
                     continue
                 key = RouteKey(table, family, nlri, metric)
                 if waiting and key in waiting:
                     continue
                 if desired is None:
-                    if nlri in delta.dropped or self._may_sweep(table, actual):
-                        (removals if table in occupied else clearances).append(DeleteRoute(key))
-                elif isinstance(desired, int) and (unknown or not nexthops.settled((desired,))):
+                    (removals if table in self.tables else clearances).append(DeleteRoute(key))
+                elif isinstance(desired, int) and not standing[desired]:
                     continue
                 elif actual is None:
                     additions.append(AddRoute(key, desired))
@@ -290,16 +296,22 @@ class Reconciler:
                     additions.append(ReplaceRoute(key, desired))
         return additions, removals, clearances
 
-    def _may_sweep(self, table: int, actual: Slot | None) -> bool:
-        """Whether a route that an earlier life left, and that nobody wants, may go already."""
-        uplinks = self.guarded.get(table)
-        if uplinks is None:
-            return True
-        if isinstance(actual, Inline):
-            devices = {actual.ifindex}
-        else:
-            devices = self.nexthops.devices(actual) if isinstance(actual, int) else set()
-        return bool(uplinks) and not devices <= uplinks
+    def _to_sweep(self, of: Slice) -> Iterator[tuple[Nlri, None, Slot]]:
+        """What an earlier life left, and nobody wants, and may go already."""
+        barred = self.guarded.get(of[0])
+        if barred is None:
+            yield from self.slices[of].left()
+        elif self._searched.get(of) != barred and ReadNexthops() not in self._pending_reads():
+            if not len(self.retry):
+                self._searched[of] = barred
+            for nlri, _, actual in self.slices[of].left():
+                if self._devices(actual) & barred:
+                    yield nlri, None, actual
+
+    def _devices(self, slot: Slot) -> set[int]:
+        if isinstance(slot, Inline):
+            return {slot.ifindex}
+        return self.nexthops.devices(slot) if isinstance(slot, int) else set()
 
     def _rule_changes(self, now: float) -> RuleChanges:
         reads, waiting = self._pending_reads(), self.retry.waiting(now)
@@ -307,13 +319,9 @@ class Reconciler:
             self.rules,
             may_touch=lambda rule: ReadRules(rule.family) not in reads and rule not in waiting,
             unconfirmed=self._unconfirmed,
-            occupied=self._occupied(),
+            tables=self.tables,
             hold=self.hold_rules,
         )
-
-    def _occupied(self) -> set[int]:
-        """The tables that are wanted with routes in them."""
-        return {table for (table, _, _), delta in self.slices.items() if delta.desired}
 
     def _disbelieve(self, refused: Operation) -> None:
         """It was taken for done, and is not: until the truth is read, nothing may build on it."""
@@ -352,6 +360,18 @@ class Reconciler:
             for delta in self.slices.values()
             for _, _, actual in delta.pending()
         )
+
+
+class _Standing(dict[int, bool]):
+    """Whether routes may be put on a next hop: it was made before, or will be in this batch."""
+
+    def __init__(self, delta: Delta[int, NexthopValue], retry: Retry[Key], *, known: bool) -> None:
+        super().__init__()
+        self._delta, self._retry, self._known = delta, retry, known
+
+    def __missing__(self, id_: int) -> bool:
+        stands = self[id_] = self._known and self._delta.settled((id_,)) and id_ not in self._retry
+        return stands
 
 
 def key_of(operation: Operation) -> Key:

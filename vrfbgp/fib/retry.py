@@ -67,6 +67,9 @@ class Retry(Generic[K]):
         times = (refused.again for refused in self._refused.values() if refused.again > now)
         return min(times, default=None)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._refused
+
     def items(self) -> Iterator[tuple[K, Refused]]:
         yield from self._refused.items()
 

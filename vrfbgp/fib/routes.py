@@ -25,6 +25,8 @@ class Routes:
 
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
+        self._bootstrap: dict[tuple[Place, Family], dict[Nlri, Inline]] = {}
+        """The bootstrap routes among the desired, so that nobody has to look for them among a million."""
 
     def open(self, place: Place) -> None:
         """Have the place read, so that it can be written."""
@@ -44,43 +46,34 @@ class Routes:
 
     def bootstrap(self, place: Place, family: Family, routes: Mapping[Nlri, Inline]) -> None:
         """Just these bootstrap routes are wanted from now on."""
+        before = self._bootstrap.get((place, family), {})
+        if before == routes:
+            return
         slice_ = self._reconciler.slice(place.table, family, place.metric)
-        standing = [nlri for nlri, value in slice_.desired.items() if isinstance(value, Inline)]
-        for nlri in standing:
-            if nlri not in routes:
-                slice_.unwant(nlri)
+        for nlri in before.keys() - routes.keys():
+            slice_.unwant(nlri)
         for nlri, inline in routes.items():
-            before = slice_.desired.get(nlri)
+            learned = slice_.desired.get(nlri)
             slice_.want(nlri, inline)
-            if isinstance(before, int):
-                self._reconciler.nexthops.release(before)
+            if isinstance(learned, int):
+                self._reconciler.nexthops.release(learned)
+        self._bootstrap[place, family] = dict(routes)
 
     def close(self, place: Place) -> None:
         """Nothing is wanted there any more."""
         for family in Family:
+            self._bootstrap.pop((place, family), None)
             slice_ = self._reconciler.slice(place.table, family, place.metric)
             for nlri, value in list(slice_.desired.items()):
                 slice_.unwant(nlri)
                 if isinstance(value, int):
                     self._reconciler.nexthops.release(value)
 
-    def count(self, place: Place) -> int:
-        """How many routes of ours are in the kernel as desired, or stand there still."""
-        return sum(
-            sum(
-                value is not None
-                for _, value in self._reconciler.slice(place.table, f, place.metric).actual_items()
-            )
-            for f in Family
-        )
-
     def settled(self, place: Place) -> bool:
         """Whether the bootstrap routes are in the kernel (the table may still be filling)."""
         return all(
             self._reconciler.slice(place.table, family, place.metric).settled(
-                nlri
-                for nlri, value in self._reconciler.slice(place.table, family, place.metric).desired.items()
-                if isinstance(value, Inline)
+                self._bootstrap.get((place, family), ())
             )
             for family in Family
         )

@@ -1,10 +1,10 @@
 """In which order rules come and go, so that a gateway's packets never meet main, nor another's table.
 
 An `unreachable` rule is made before all else where the gateway has none yet; where it has one, the new one
-comes last, since it could hide the rules that are still to be made. The old one goes when the new one is
-known to stand, and everything else of that gateway with it or after it.
+comes last, since it could hide the rules that are still to be made. A rule whose place another takes goes
+when that other is known to stand; and nothing of a gateway goes before its `unreachable` is known to stand.
 
-A rule that leads into a table which now has another network's routes, and is none of its gateway's any more,
+A rule that leads into a table which a network has now, and is none of its gateway's any more,
 goes before any route or rule is made: its packets are unreachable for a moment, and never in that network.
 """
 
@@ -36,13 +36,13 @@ def changes(
     *,
     may_touch: Callable[[Rule], bool],
     unconfirmed: Container[Rule],
-    occupied: Set[int],
+    tables: Set[int],
     hold: bool,
 ) -> RuleChanges:
     """The changes that bring the kernel's rules to what is desired.
 
     `may_touch` tells which rules may be written now, `unconfirmed` holds rules that were handed out and
-    not acknowledged, `occupied` the tables that are wanted with routes. With `hold` nothing is deleted.
+    not acknowledged, `tables` those that networks have now. With `hold` nothing is deleted.
     """
     result = RuleChanges()
     if not len(rules):
@@ -55,17 +55,18 @@ def changes(
     gone = [rule for rule, desired in pending if not desired]
     if hold or not gone:
         return result
-    wanted = [rule for rule in rules.desired if closes(rule)]
-    closed_for_good = {rule.src for rule in wanted if rules.settled((rule,)) and rule not in unconfirmed}
-    waiting = {rule.src for rule in wanted} - closed_for_good
-    led = {(rule.src, rule.table) for rule in rules.desired if steers(rule)}
+    coming = [rule for rule in rules.desired if rule in unconfirmed or not rules.settled((rule,))]
+    led = {_role(rule) for rule in rules.desired if steers(rule)}
+    awaited = {_role(rule) for rule in coming}
+    opened = {rule.src for rule in coming if closes(rule)}
     for rule in gone:
-        if steers(rule) and rule.table in occupied and (rule.src, rule.table) not in led:
+        if steers(rule) and rule.table in tables and _role(rule) not in led:
             result.misleading.append(rule)
-        elif rule.src not in waiting:
+        elif rule.src not in opened and _role(rule) not in awaited:
             result.going.append(rule)
+    closed = {rule.src for rule in rules.desired if closes(rule)}
     result.misleading.sort(key=lambda rule: (-rule.priority, str(rule)))
-    result.going.sort(key=lambda rule: _lateness(rule, rule.src in closed_for_good))
+    result.going.sort(key=lambda rule: _lateness(rule, rule.src in closed))
     return result
 
 
@@ -77,6 +78,11 @@ def closes(rule: Rule) -> bool:
 def steers(rule: Rule) -> bool:
     """Whether the rule leads a gateway's packets into a network's table (and has no destination)."""
     return rule.action is Action.LOOKUP and rule.dst is None
+
+
+def _role(rule: Rule) -> tuple[object, ...]:
+    """Two rules of one role do the same, at two priorities; or lead one session, to two tables."""
+    return rule.src, rule.dst, rule.action, rule.table if steers(rule) else 0
 
 
 _STEERING = 2

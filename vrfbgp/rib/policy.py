@@ -36,12 +36,13 @@ class ImportPolicy:
 
 
 def is_martian(family: Family, nlri: Nlri) -> bool:
-    """Whether no unicast packet may be sent there; a default route is none."""
-    if nlri[0] == 0:
+    """Whether no unicast packet may be sent there; a default route is none, nor are its halves."""
+    length = nlri[0]
+    if length == 0 or (length < 8 and nlri[1] == 0):
         return False
     first = nlri[1]
     if family is Family.IPV4:
-        return first in _IPV4_MARTIANS or nlri[1:3] == b"\xa9\xfe"
+        return first in _IPV4_MARTIANS or (length >= 16 and nlri[1:3] == b"\xa9\xfe")
     if first == 0:
         # ::/8 holds the unspecified, the loopback and the mapped addresses (RFC 4291 2.5); but 64:ff9b::/96
         # is a translator's prefix (RFC 6052) and may be routed.

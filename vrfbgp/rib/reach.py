@@ -1,15 +1,17 @@
 """Next hop resolution: from a BGP next hop to a gateway on a device of the network's own.
 
 A next hop is looked up in what the network's table holds apart from learned routes: bootstrap routes and
-the user's own. Only where none of these covers it, it is looked up among the learned routes, and the next
-hops of what is found are resolved in turn (RFC 4271 5.1.3, a route reflector's third-party next hops).
+the user's own. Only where none of these covers it, it is looked up among the learned routes, the longest
+prefix first that has a path whose own next hop needs no learned route (RFC 4271 5.1.3, a route reflector's
+third-party next hops). One such step is all: routes that resolve by each other could take each other away
+for ever, and the answer here depends on what the peers announce alone, never on an answer given before.
 A default route resolves nothing, and a device that is no uplink of the network is never the answer: what
 a peer makes up cannot lead into another network, or to main.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from vrfbgp.model import Family, IPAddress, Nlri
@@ -48,8 +50,8 @@ class Reach:
 
 
 Resolution = tuple[Hop, ...] | Refusal
-Learned = Callable[[Family, Nlri], tuple[IPAddress, ...]]
-"""The next hops of the best paths of a learned prefix; none if it is not in the Loc-RIB."""
+Learned = Callable[[Family, Nlri], Resolution | None]
+"""The way of a learned prefix by those of its paths that need no other; None if nobody announces it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +64,28 @@ class Resolved:
 
 def resolve(address: IPAddress, reach: Reach, learned: Learned) -> Resolved:
     """Where packets for `address` go, in this network."""
-    return _resolve(address, reach, learned, frozenset())
+    found = directly(address, reach)
+    if found is not None:
+        return Resolved(found, False)
+    refusal = Refusal.NEXT_HOP_UNRESOLVED
+    for nlri in covering(address):
+        match learned(Family.of(address), nlri):
+            case Refusal() as refusal:
+                pass
+            case tuple() as hops:
+                return Resolved(hops, True)
+    return Resolved(refusal, True)
 
 
-def _resolve(address: IPAddress, reach: Reach, learned: Learned, above: frozenset[IPAddress]) -> Resolved:
+def directly(address: IPAddress, reach: Reach) -> Resolution | None:
+    """Where they go by what is not learned; None if that does not cover the address."""
     if address in reach.local:
-        return Resolved(Refusal.NEXT_HOP_LOCAL, False)
-    family = Family.of(address)
-    ways = reach.ways.get(family, {})
+        return Refusal.NEXT_HOP_LOCAL
+    ways = reach.ways.get(Family.of(address), {})
     for nlri in covering(address):
         if nlri in ways:
-            return Resolved(_through(ways[nlri], address, reach), False)
-    if address in above:
-        return Resolved(Refusal.NEXT_HOP_LOOP, True)
-    for nlri in covering(address):
-        if next_hops := learned(family, nlri):
-            hops: dict[Hop, None] = {}
-            refusal = Refusal.NEXT_HOP_UNRESOLVED
-            for next_hop in next_hops:
-                answer = _resolve(next_hop, reach, learned, above | {address}).hops
-                if isinstance(answer, Refusal):
-                    refusal = answer
-                else:
-                    hops.update(dict.fromkeys(answer))
-            return Resolved(tuple(hops) or refusal, True)
-    return Resolved(Refusal.NEXT_HOP_UNRESOLVED, True)
+            return _through(ways[nlri], address, reach)
+    return None
 
 
 def _through(ways: tuple[Way, ...], address: IPAddress, reach: Reach) -> Resolution:
@@ -97,12 +96,15 @@ def _through(ways: tuple[Way, ...], address: IPAddress, reach: Reach) -> Resolut
     return tuple(Hop(way.gateway or address, way.ifindex) for way in usable) or Refusal.NEXT_HOP_LINK_DOWN
 
 
-def covering(address: IPAddress) -> list[Nlri]:
-    """The prefixes that cover an address, the longest first, without the default route."""
-    packed, bits = address.packed, address.max_prefixlen
-    number = int.from_bytes(packed, "big")
+def covering(address: IPAddress, lengths: Iterable[int] | None = None) -> list[Nlri]:
+    """The prefixes that cover an address, the longest first, without the default route.
+
+    Of `lengths` alone, in their order, if these are given.
+    """
+    bits = address.max_prefixlen
+    number = int(address)
     found = []
-    for length in range(bits, 0, -1):
+    for length in range(bits, 0, -1) if lengths is None else lengths:
         masked = number >> (bits - length) << (bits - length)
         found.append(bytes((length,)) + masked.to_bytes(bits // 8, "big")[: (length + 7) // 8])
     return found

@@ -14,7 +14,7 @@ class Refusal(StrEnum):
     """What leads to the next hop leaves by a device that is no uplink of the network."""
     NEXT_HOP_LINK_DOWN = "next-hop-link-down"
     NEXT_HOP_LOOP = "next-hop-loop"
-    """The next hop is reached through the very prefix that it is the next hop of."""
+    """Only learned routes that need one themselves lead to the next hop; perhaps this very one."""
     NEXT_HOP_LOCAL = "next-hop-local"
     """The next hop is an address of this node."""
     OWN_AS = "own-as"
@@ -32,7 +32,7 @@ REMEDIES = {
     "network's table (reachableBy, bootstrapRoutes)",
     Refusal.NEXT_HOP_OFF_UPLINK: "routes leave by the network's own uplinks only; check the peer's next hop",
     Refusal.NEXT_HOP_LINK_DOWN: "bring the link up; the route returns by itself",
-    Refusal.NEXT_HOP_LOOP: "let the peer announce a next hop that is reached without this route",
+    Refusal.NEXT_HOP_LOOP: "let the peer announce a next hop on an uplink, or a route to it whose own is",
     Refusal.NEXT_HOP_LOCAL: "the peer sends our own address as next hop; check its next-hop-self",
     Refusal.OWN_AS: "raise numAllowedLocalASNumbers of the BGPPeer if this is meant",
     Refusal.OWN_ORIGINATOR: "nothing to do: this is our own route",

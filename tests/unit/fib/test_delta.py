@@ -1,0 +1,94 @@
+"""`Delta` agrees with two plain dicts, whatever is wanted and seen in whatever order."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from vrfbgp.fib.delta import Delta
+
+keys = st.sampled_from("abcdef")
+values = st.integers(1, 3)
+
+
+class Comparison(RuleBasedStateMachine):
+    """One delta, and what it stands for: a desired dict, an actual dict, and what was ever desired."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delta: Delta[str, int] = Delta()
+        self.desired: dict[str, int] = {}
+        self.actual: dict[str, int] = {}
+        self.ours: set[str] = set()
+        """Keys that are desired, or were while the kernel had them, and has them since."""
+
+    @rule(key=keys, value=values)
+    def want(self, key: str, value: int) -> None:
+        self.delta.want(key, value)
+        self.desired[key] = value
+        self.ours.add(key)
+
+    @rule(key=keys)
+    def unwant(self, key: str) -> None:
+        self.delta.unwant(key)
+        self.desired.pop(key, None)
+        if key not in self.actual:
+            self.ours.discard(key)
+
+    @rule(key=keys, value=values | st.none())
+    def saw(self, key: str, value: int | None) -> None:
+        self.delta.saw(key, value)
+        if value is not None:
+            self.actual[key] = value
+            return
+        self.actual.pop(key, None)
+        if key not in self.desired:
+            self.ours.discard(key)
+
+    @rule(seen=st.dictionaries(keys, values))
+    def saw_all(self, seen: dict[str, int]) -> None:
+        self.delta.saw_all(seen)
+        self.actual = dict(seen)
+        self.ours = {key for key in self.ours if key in self.desired or key in seen}
+
+    @invariant()
+    def agrees(self) -> None:
+        differing = {
+            key: (self.desired.get(key), self.actual.get(key))
+            for key in self.desired.keys() | self.actual.keys()
+            if self.desired.get(key) != self.actual.get(key)
+        }
+        pending = {key: (desired, actual) for key, desired, actual in self.delta.pending()}
+        assert pending == differing
+        assert len(self.delta) == len(differing)
+        assert self.delta.desired == self.desired
+        assert {key: self.delta.actual(key) for key in "abcdef"} == {k: self.actual.get(k) for k in "abcdef"}
+        assert dict(self.delta.actual_items()) == self.actual
+        assert all(self.delta.settled((key,)) is (key not in differing) for key in "abcdef")
+        assert {key for key, _, _ in self.delta.changed()} == differing.keys() & self.ours
+        assert {key for key, _, _ in self.delta.left()} == differing.keys() - self.ours
+
+
+TestComparison = Comparison.TestCase
+
+
+@given(st.dictionaries(keys, values), st.dictionaries(keys, values))
+def test_what_is_pending_turns_actual_into_desired(desired: dict[str, int], actual: dict[str, int]) -> None:
+    delta: Delta[str, int] = Delta()
+    delta.saw_all(actual)
+    for key, value in desired.items():
+        delta.want(key, value)
+    for key, wanted, _ in list(delta.pending()):
+        delta.saw(key, wanted)
+    assert dict(delta.actual_items()) == desired
+    assert len(delta) == 0
+
+
+def test_repairs_come_in_the_order_of_what_is_desired() -> None:
+    delta: Delta[str, int] = Delta()
+    for key in "fedcba":
+        delta.want(key, 1)
+        delta.saw(key, 1)
+    delta.saw_all({})
+    assert [key for key, _, _ in delta.pending()] == list("fedcba")

@@ -1,0 +1,93 @@
+"""Adj-RIB-In: what is accepted, what is refused and why, what is stale."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, ip_address, ip_network
+
+from vrfbgp.model import Attributes, Family, Path, PeerId, nlri_of
+from vrfbgp.rib.adj_in import AdjRibIn
+from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.rib.refusal import Refusal
+
+PEER = PeerId("red", ip_address("172.16.1.1"))
+POLICY = ImportPolicy(64512, IPv4Address("10.0.0.1"))
+P, Q, MARTIAN = (nlri_of(ip_network(text)) for text in ("192.0.2.0/24", "198.51.100.0/24", "127.0.0.0/8"))
+
+
+def path(*as_path: int, med: int | None = None) -> Path:
+    attributes = Attributes(ip_address("172.16.1.1"), as_path=((2, as_path),), med=med)
+    return Path(PEER, attributes, internal=False, router_id=1)
+
+
+def adj(*nlris: bytes) -> AdjRibIn:
+    made = AdjRibIn(Family.IPV4)
+    made.announce(nlris, path(64501), POLICY)
+    return made
+
+
+def test_what_changed_is_told_and_what_did_not_is_not() -> None:
+    made = adj()
+    assert made.announce([P, Q], path(64501), POLICY) == [P, Q]
+    assert made.announce([P, Q], path(64501), POLICY) == []
+    assert made.announce([P], path(64501, 64502), POLICY) == [P]
+    assert made.withdraw([P, P]) == [P]
+    assert made.withdraw([P]) == []
+    assert len(made) == 1
+
+
+def test_a_refused_prefix_is_kept_with_its_reason_and_not_among_the_accepted() -> None:
+    made = adj()
+    assert made.announce([P, MARTIAN], path(64501), POLICY) == [P]
+    assert made.refused[MARTIAN][1] is Refusal.MARTIAN
+    assert len(made) == 2
+    assert made.withdraw([MARTIAN]) == []
+    assert len(made) == 1
+
+
+def test_an_accepted_prefix_whose_new_path_is_refused_goes() -> None:
+    made = adj(P)
+    assert made.announce([P], path(64512), POLICY) == [P]
+    assert P not in made.paths
+    assert made.refused[P][1] is Refusal.OWN_AS
+    assert made.announce([P], path(64501), POLICY) == [P]
+    assert P not in made.refused
+
+
+def test_what_is_not_announced_again_is_swept() -> None:
+    made = adj(P, Q)
+    made.announce([MARTIAN], path(64501), POLICY)
+    made.mark_stale()
+    assert made.stale == {P, Q, MARTIAN}
+    made.announce([P], path(64501), POLICY)
+    assert made.sweep() == [Q]
+    assert list(made.paths) == [P]
+    assert len(made) == 1
+    assert made.sweep() == []
+
+
+def test_a_withdrawn_prefix_is_no_longer_stale() -> None:
+    made = adj(P)
+    made.mark_stale()
+    made.withdraw([P])
+    made.announce([P], path(64501), POLICY)
+    assert made.sweep() == []
+
+
+def test_a_new_policy_is_asked_about_everything_and_leaves_stale_what_is_stale() -> None:
+    made = adj(P, Q)
+    made.announce([Q], path(64512), POLICY)
+    made.mark_stale()
+    lenient = ImportPolicy(64512, IPv4Address("10.0.0.1"), allowed_local_as=1)
+    assert made.reconsider(lenient) == [Q]
+    assert made.reconsider(lenient) == []
+    assert made.reconsider(POLICY) == [Q]
+    assert made.stale == {P, Q}
+
+
+def test_clear_forgets_all() -> None:
+    made = adj(P, Q)
+    made.announce([MARTIAN], path(64501), POLICY)
+    made.mark_stale()
+    assert made.clear() == [P, Q]
+    assert len(made) == 0
+    assert made.stale == set()

@@ -1,0 +1,261 @@
+"""Loc-RIB: what comes out step by step is what would come out of the same facts at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, ip_address, ip_network
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vrfbgp.model import Attributes, Family, IPAddress, Members, Nlri, Path, PeerId, nlri_of
+from vrfbgp.rib import loc as loc_module
+from vrfbgp.rib.loc import LocRib
+from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.rib.reach import Reach, Way
+from vrfbgp.rib.refusal import Refusal
+
+V4 = Family.IPV4
+POLICY = ImportPolicy(64512, IPv4Address("10.0.0.1"))
+PEERS = [PeerId("red", ip_address(f"172.16.1.{n}")) for n in (1, 2, 3)]
+SUBNET = nlri_of(ip_network("172.16.1.0/24"))
+
+
+def reach(
+    *,
+    ways: dict[str, tuple[str | None, int]] | None = None,
+    uplinks: tuple[int, ...] = (3,),
+    down: bool = False,
+) -> Reach:
+    """What a network reaches: its subnet on device 3, unless told."""
+    found = {"172.16.1.0/24": (None, 3)} if ways is None else ways
+    of_family: dict[Nlri, tuple[Way, ...]] = {
+        nlri_of(ip_network(prefix)): (Way(ip_address(gateway) if gateway else None, device),)
+        for prefix, (gateway, device) in found.items()
+    }
+    return Reach(
+        uplinks=frozenset(uplinks),
+        running=frozenset() if down else frozenset(uplinks),
+        ways={V4: of_family, Family.IPV6: {}},
+        bootstrap={V4: frozenset(of_family), Family.IPV6: frozenset()},
+        local=frozenset({ip_address("172.16.1.10")}),
+    )
+
+
+def path(peer: PeerId, next_hop: IPAddress, length: int = 1, local_pref: int | None = None) -> Path:
+    attributes = Attributes(
+        next_hop, as_path=((2, tuple(range(64501, 64501 + length))),), local_pref=local_pref
+    )
+    return Path(peer, attributes, internal=False, router_id=int(peer.address))
+
+
+def chosen(loc: LocRib) -> dict[Nlri, Members]:
+    list(loc.changes())
+    return loc.routes[V4]
+
+
+def hops(loc: LocRib, prefix: str) -> list[str]:
+    return [str(m.gateway) for m in chosen(loc).get(nlri_of(ip_network(prefix)), ())]
+
+
+def announce(loc: LocRib, peer: PeerId, prefix: str, next_hop: str, **options: int) -> None:
+    loc.announce(peer, V4, [nlri_of(ip_network(prefix))], path(peer, ip_address(next_hop), **options), POLICY)
+
+
+def loc_rib(**options: object) -> LocRib:
+    loc = LocRib(16)
+    loc.set_reach(reach(**options))  # type: ignore[arg-type]
+    return loc
+
+
+# -- by example ----------------------------------------------------------------------------------
+
+
+def test_equal_paths_go_together_and_a_worse_one_does_not() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
+    announce(loc, PEERS[1], "192.0.2.0/24", "172.16.1.2")
+    announce(loc, PEERS[2], "192.0.2.0/24", "172.16.1.3", length=2)
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.1", "172.16.1.2"]
+    loc.set_max_paths(1)
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.1"]
+
+
+def test_only_what_came_out_different_is_told() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
+    assert [change.nlri for change in loc.changes()] == [nlri_of(ip_network("192.0.2.0/24"))]
+    announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1", local_pref=300)
+    assert list(loc.changes()) == []
+    loc.withdraw(PEERS[0], V4, [nlri_of(ip_network("192.0.2.0/24"))])
+    announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
+    assert list(loc.changes()) == []
+
+
+def test_an_unresolved_best_path_leaves_the_field_to_the_next() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "192.0.2.0/24", "10.9.9.9")
+    announce(loc, PEERS[1], "192.0.2.0/24", "172.16.1.2", length=3)
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.2"]
+
+
+def test_a_link_that_goes_down_takes_the_routes_and_gives_them_back() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.1"]
+    loc.set_reach(reach(down=True))
+    assert hops(loc, "192.0.2.0/24") == []
+    (only,) = loc.candidates(V4, nlri_of(ip_network("192.0.2.0/24")))
+    assert loc.ineligible(V4, nlri_of(ip_network("192.0.2.0/24")), only) is Refusal.NEXT_HOP_LINK_DOWN
+    loc.set_reach(reach())
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.1"]
+
+
+def test_a_bootstrap_prefix_is_never_a_learned_route() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "172.16.1.0/24", "172.16.1.1")
+    assert hops(loc, "172.16.1.0/24") == []
+    loc.set_reach(reach(ways={"172.16.1.1/32": (None, 3)}))
+    assert hops(loc, "172.16.1.0/24") == ["172.16.1.1"]
+    loc.set_reach(reach())
+    assert hops(loc, "172.16.1.0/24") == []
+
+
+def test_a_route_that_covers_its_own_next_hop_comes_to_rest() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "10.9.0.0/16", "172.16.1.1")
+    announce(loc, PEERS[1], "10.9.9.0/24", "10.9.9.9")
+    assert hops(loc, "10.9.9.0/24") == ["172.16.1.1"]
+    assert list(loc.changes()) == []
+
+
+def test_a_next_hop_follows_the_learned_route_that_leads_to_it() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "192.0.2.0/24", "10.9.9.9")
+    assert hops(loc, "192.0.2.0/24") == []
+    announce(loc, PEERS[1], "10.9.0.0/16", "172.16.1.2")
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.2"]
+    announce(loc, PEERS[2], "10.9.9.0/24", "172.16.1.3")
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.3"]
+    loc.forget(PEERS[2])
+    assert hops(loc, "192.0.2.0/24") == ["172.16.1.2"]
+    loc.forget(PEERS[1])
+    assert hops(loc, "192.0.2.0/24") == []
+
+
+def test_retained_paths_stay_until_they_are_swept() -> None:
+    loc = loc_rib()
+    announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
+    announce(loc, PEERS[0], "198.51.100.0/24", "172.16.1.1")
+    loc.retain(PEERS[0])
+    announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
+    assert len(chosen(loc)) == 2
+    assert loc.sweep(PEERS[0], V4) == 1
+    assert list(chosen(loc)) == [nlri_of(ip_network("192.0.2.0/24"))]
+
+
+def test_next_hops_that_nobody_uses_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Invariant 9: a peer that makes up ever new next hops grows nothing but its own Adj-RIB-In."""
+    monkeypatch.setattr(loc_module, "_PRUNE_AT", 100)
+    loc = loc_rib()
+    for number in range(1000):
+        announce(loc, PEERS[0], "192.0.2.0/24", str(ip_address(0x0A000001 + number)))
+        chosen(loc)
+    assert len(loc._resolved) <= 101
+
+
+# -- against the same facts at once ----------------------------------------------------------------
+
+PREFIXES = [
+    nlri_of(ip_network(text)) for text in ("0.0.0.0/0", "10.9.0.0/16", "10.9.9.0/24", "172.16.1.0/24")
+]
+NEXT_HOPS = [
+    ip_address(text)
+    for text in ("172.16.1.1", "172.16.1.2", "172.16.1.10", "10.9.9.9", "10.9.1.1", "172.16.2.9")
+]
+REACHES = [
+    reach(),
+    reach(down=True),
+    reach(ways={}),
+    reach(ways={"172.16.1.0/24": (None, 3), "10.9.0.0/16": ("172.16.1.77", 3)}),
+    reach(ways={"172.16.1.0/24": (None, 3), "10.9.9.0/24": ("172.16.2.1", 4)}),
+    reach(ways={"172.16.1.0/24": (None, 3), "172.16.2.0/24": (None, 4)}, uplinks=(3, 4)),
+]
+peers = st.sampled_from(PEERS)
+prefixes = st.sampled_from(PREFIXES)
+
+
+announcements = st.tuples(
+    st.just("announce"),
+    peers,
+    st.lists(prefixes, min_size=1, max_size=2, unique=True),
+    st.builds(
+        path,
+        peers,
+        st.sampled_from(NEXT_HOPS),
+        st.integers(1, 2),
+        st.sampled_from([None, None, 200]),
+    ),
+)
+others = st.one_of(
+    st.tuples(st.just("withdraw"), peers, prefixes),
+    st.tuples(st.sampled_from(["forget", "retain", "sweep"]), peers),
+    st.tuples(st.just("reconsider"), peers, st.booleans()),
+    st.tuples(st.just("reach"), st.sampled_from(REACHES)),
+    st.tuples(st.just("max_paths"), st.integers(1, 3)),
+)
+steps = st.lists(st.one_of(announcements, announcements, others), min_size=6, max_size=25)
+
+
+def do(loc: LocRib, step: tuple[object, ...]) -> None:
+    """One thing happens."""
+    match step:
+        case "announce", PeerId() as peer, list() as nlris, Path() as made:
+            loc.announce(peer, V4, nlris, replace(made, peer=peer, router_id=int(peer.address)), POLICY)
+        case "withdraw", PeerId() as peer, bytes() as nlri:
+            loc.withdraw(peer, V4, [nlri])
+        case "forget", PeerId() as peer:
+            loc.forget(peer)
+        case "retain", PeerId() as peer:
+            loc.retain(peer)
+        case "sweep", PeerId() as peer:
+            loc.sweep(peer, V4)
+        case "reconsider", PeerId() as peer, bool() as allowed:
+            loc.reconsider(peer, POLICY if allowed else replace(POLICY, local_as=64502))
+        case "reach", Reach() as found:
+            loc.set_reach(found)
+        case "max_paths", int() as number:
+            loc.set_max_paths(number)
+
+
+def at_once(loc: LocRib) -> LocRib:
+    """A fresh one that is told how it ended."""
+    fresh = LocRib(loc.max_paths)
+    fresh.set_reach(loc.reach)
+    for peer, of_peer in loc.adj_in.items():
+        for nlri, accepted in of_peer[V4].paths.items() if V4 in of_peer else ():
+            fresh.announce(peer, V4, [nlri], accepted, replace(POLICY, local_as=1))
+    list(fresh.changes())
+    return fresh
+
+
+@settings(max_examples=300)
+@given(steps, st.integers(1, 4))
+def test_step_by_step_is_as_at_once(happens: list[tuple[object, ...]], together: int) -> None:
+    loc = LocRib(16)
+    loc.set_reach(reach())
+    told: dict[Nlri, Members] = {}
+    for number, step in enumerate(happens):
+        do(loc, step)
+        if number % together:
+            continue
+        for change in loc.changes():
+            assert told.get(change.nlri, ()) != change.members, "told, but no change"
+            if change.members:
+                told[change.nlri] = change.members
+            else:
+                del told[change.nlri]
+        assert list(loc.changes()) == [], "it does not come to rest"
+        assert loc.routes == at_once(loc).routes
+        assert told == loc.routes[V4]
