@@ -156,6 +156,8 @@ class NetworkIntent:
     bootstrap_routes: tuple[StaticBootstrap, ...] = ()
     max_paths: int = 16
     metric: int = METRIC
+    stale_time: int = 120
+    """Seconds that paths of a restarting peer are kept at most, whatever time it asks for."""
     degraded: tuple[Problem, ...] = ()
     """If not empty, the network has no session and no route, for these reasons."""
 

@@ -31,8 +31,6 @@ from vrfbgp.uplinks import Attachment, Uplinks
 
 SYNC_TIME = 60.0
 """Seconds that a peer has for its End-of-RIB before the network counts as in sync without it."""
-STALE_TIME = 120.0
-"""Seconds that paths of a restarting peer are kept at most, whatever time it asked for."""
 
 _RETAINING = frozenset({DownKind.CONNECTION_LOST, DownKind.HOLD_TIMER})
 """Ends of a session that a gracefully restarting peer may cause (RFC 4724 4.2)."""
@@ -164,13 +162,13 @@ class Network:
         restart = session.negotiated.restart if session.negotiated else None
         if event.cause.kind is DownKind.SPEAKER_ENDED:
             self.loc.retain(event.peer)
-            session.stale_until = now + STALE_TIME
+            session.stale_until = now + self.intent.stale_time
         elif restart is not None and restart.time and event.cause.kind in _RETAINING:
             if session.stale_until is not None:
                 # What it had not sent again since the restart before (RFC 4724 4.2).
                 self._sweep(event.peer)
             self.loc.retain(event.peer)
-            session.stale_until = now + min(restart.time, STALE_TIME)
+            session.stale_until = now + min(restart.time, self.intent.stale_time)
         else:
             self.loc.forget(event.peer)
             session.stale_until = None

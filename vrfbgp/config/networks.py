@@ -51,6 +51,7 @@ def networks_of(
             ),
             max_paths=spec.max_paths,
             metric=spec.metric,
+            stale_time=spec.stale_time,
             degraded=tuple(reasons),
         )
     return tuple(found.values())

@@ -44,7 +44,7 @@ class Source:
         return [ConfigLoaded(self._running), ConfigRefused(found)]
 
     async def again(self) -> ConfigEvent | None:
-        """Look once more; None if nothing changed. Files are read beside the event loop, one look at a time."""
+        """Look once more; None if nothing changed. Files are read beside the event loop."""
         async with self._lock:
             return self._compare(await asyncio.to_thread(self._load, lenient=False))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark
+from vrfbgp.config.schema.effect import ACTED, OURS, Limits
 from vrfbgp.config.schema.faults import wrong_type
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -56,9 +56,7 @@ class ExternalNetworkSpec(Strict):
         Annotated[Text, one_of("Reject", "Accept")] | None, OURS, Limits(("Accept",))
     ] = None
     """None: as if Reject, once it is acted on."""
-    stale_time: Annotated[
-        Annotated[Seconds, within(0, 4095)], OURS, Remark("routes of a lost session go at once")
-    ] = 120
+    stale_time: Annotated[Annotated[Seconds, within(0, 4095)], OURS, ACTED] = 120
     metric: Annotated[Annotated[Int, within(1, 2**32 - 2)], OURS, ACTED] = METRIC
     """The next one is that of the backup routes."""
 
