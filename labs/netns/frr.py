@@ -234,9 +234,13 @@ class Router:
                 found[prefix] = hops
         return found
 
-    def uptime(self, address: str) -> int:
-        """For how many milliseconds the session with an address has been up."""
-        return int(self.neighbors()[address]["peerUptimeMsec"])
+    def sessions_begun(self, address: str) -> int:
+        """How often a session with an address has reached Established: 1 means that it never flapped."""
+        return sum(f"neighbor {address}(" in line and line.endswith(" Up") for line in self._log("bgpd"))
+
+    def _log(self, daemon: str) -> list[str]:
+        path = self.namespace.directory / f"{self.namespace.role}-{daemon}.log"
+        return path.read_text(errors="replace").splitlines()
 
     def describe(self) -> str:
         """Its sessions, for a person who looks for a fault."""

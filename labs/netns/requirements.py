@@ -40,6 +40,6 @@ def missing() -> str:
                 masquerade(first, "a0")
             except (CommandFailed, OSError) as error:
                 return f"neither nftables nor iptables can masquerade: {error}"
-    except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
+    except (CommandFailed, OSError, subprocess.CalledProcessError, RuntimeError) as error:
         return f"no network namespaces here: {error}"
     return ""

@@ -104,6 +104,9 @@ def main(parent: Path) -> None:
         print(lab, flush=True)
         for line in sys.stdin:
             if line.strip() == "keep":
+                # Whoever reads what the builder wrote must see its end.
+                for descriptor in (1, 2):
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
                 while True:
                     signal.pause()
     except KeyboardInterrupt:
