@@ -25,7 +25,7 @@ help: ## this list
 .PHONY: demo
 demo: ## show it at work: two networks with the same addresses, real routers (root; KEEP=1, CONFIG=dir)
 	@$(need-root)scripts/packages python demo
-	@$(MAKE) $(RUN_STAMP)
+	@$(MAKE) -s $(RUN_STAMP)
 	@exec $(BIN)/python -m labs.demo $(if $(filter-out 0 no,$(KEEP)),--keep) $(if $(CONFIG),--config '$(CONFIG)')
 
 .PHONY: demo-stop
@@ -35,12 +35,12 @@ demo-stop: ## end what `make demo KEEP=1` left running
 .PHONY: venv
 venv: ## .venv with the project and what its tests need
 	@scripts/packages python
-	@$(MAKE) $(DEV_STAMP)
+	@$(MAKE) -s $(DEV_STAMP)
 
 .PHONY: test
 test: ## all tests; those with real kernel and routers need root (ARGS='-k P2' for pytest)
 	@scripts/packages python test
-	@$(MAKE) $(DEV_STAMP)
+	@$(MAKE) -s $(DEV_STAMP)
 	@exec $(BIN)/python -m pytest $(ARGS)
 
 .PHONY: unit
