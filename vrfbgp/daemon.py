@@ -109,7 +109,13 @@ class Daemon:
         await self._kernel.start(self._inbox.put)
         try:
             node = await self._look_around()
-            self._source = Source(self._options.config, self._options.node, self._options.labels, node)
+            self._source = Source(
+                self._options.config,
+                self._options.state_dir,
+                node=self._options.node,
+                labels=self._options.labels,
+                host=node,
+            )
             for event in self._source.first():
                 self._inbox.put(event)
             async with asyncio.TaskGroup() as tasks:

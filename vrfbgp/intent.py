@@ -41,6 +41,7 @@ class Reason(StrEnum):
     FOREIGN_RULE = "foreign-rule"
     KERNEL_REFUSED = "kernel-refused"
     SPEAKER_FAILED = "speaker-failed"
+    LAST_GOOD = "last-good-config"
     NOT_ACTED_ON = "not-acted-on"
     NOT_ENABLED = "not-enabled"
     NO_EFFECT = "no-effect"
@@ -194,6 +195,8 @@ class Intent:
     """Destinations that a gateway reaches by main: pods, services, nodes."""
     problems: tuple[Problem, ...] = ()
     """Everything worth telling, those of the objects above included."""
+    partial: bool = False
+    """Made from a refused config, of what could be understood: what it leaves out was not taken away."""
 
     @property
     def tables(self) -> dict[int, str]:

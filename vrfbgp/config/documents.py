@@ -94,7 +94,7 @@ def read_files(paths: Sequence[Path]) -> tuple[list[Document], list[Problem]]:
     seen: set[Path] = set()
     for path in paths:
         try:
-            files = _files_of(path)
+            files = files_of(path)
             if not files:
                 problems.append(_empty(path))
             for file in files:
@@ -140,7 +140,8 @@ def parse(file: str, content: bytes) -> tuple[list[Document], list[Problem]]:
     return documents, problems
 
 
-def _files_of(path: Path) -> list[Path]:
+def files_of(path: Path) -> list[Path]:
+    """The files that a path stands for: itself, or a directory's that count. OSError if it can't be read."""
     if not path.is_dir():
         return [path]
     return sorted(

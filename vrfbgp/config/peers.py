@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from vrfbgp.config.findings import Findings, degrading
 from vrfbgp.config.node import NodeIdentity
@@ -31,7 +32,12 @@ def peers_of(objects: Objects, node: NodeIdentity, findings: Findings) -> dict[s
             by_id.setdefault(peer.id, []).append((entry, peer))
     found: dict[str, list[PeerIntent]] = {}
     for peer_id in sorted(by_id, key=lambda peer_id: (peer_id.network, peer_id.address.packed, peer_id.port)):
-        found.setdefault(peer_id.network, []).append(_single(by_id[peer_id], findings))
+        peers = found.setdefault(peer_id.network, [])
+        peer = _single(by_id[peer_id], findings)
+        for other in peers:
+            if other.id.address == peer_id.address and not peer.degraded:
+                peer = _second(by_id[peer_id][0][0], peer, other, findings)
+        peers.append(peer)
     return found
 
 
@@ -168,6 +174,17 @@ def _next_hop_mode(spec: BGPPeerSpec) -> NextHopMode:
     if spec.next_hop_mode is None:
         return NextHopMode.KEEP if spec.keep_original_next_hop else NextHopMode.AUTO
     return NextHopMode(spec.next_hop_mode)
+
+
+def _second(entry: Entry[BGPPeer], peer: PeerIntent, first: PeerIntent, findings: Findings) -> PeerIntent:
+    """ExaBGP tells the neighbors of one process apart by address alone."""
+    text = (
+        f"Network {peer.id.network} has a session with {first.id.address} already (BGPPeer {first.name}, "
+        f"port {first.id.port}), and can have one with an address: put the other into a network of its own."
+    )
+    problem = entry.degraded(Reason.DUPLICATE_NAME, text, "spec", "peerIP")
+    findings.tell(problem)
+    return replace(peer, degraded=(*peer.degraded, problem))
 
 
 def _single(group: list[tuple[Entry[BGPPeer], PeerIntent]], findings: Findings) -> PeerIntent:

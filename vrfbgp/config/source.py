@@ -1,29 +1,43 @@
 """The config as it is on disk, and what becomes of it: the loop `load, resolve, compare` around the files.
 
-A config that can't be understood is refused whole, and the one before stays. At a start there is none
-before: then what can be understood runs, and objects that exclude each other stay out, all of them.
+A config that can't be understood is refused whole, and the one before stays. At a start the last good one
+takes its place. If there is none either, what can be understood runs, objects that exclude each other stay
+out, all of them, and what an earlier life left in the kernel is let be: nobody said that it is not wanted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vrfbgp.config import watch
+from vrfbgp.config.documents import files_of
+from vrfbgp.config.last_good import LastGood
 from vrfbgp.config.load import read
 from vrfbgp.config.resolve import HostFacts, Refused, resolve
 from vrfbgp.events import ConfigEvent, ConfigLoaded, ConfigRefused
-from vrfbgp.intent import Intent, Problem, Severity
+from vrfbgp.intent import Intent, Problem, Reason, Severity
+
+log = logging.getLogger(__name__)
 
 
 class Source:
     """The files of one daemon."""
 
     def __init__(
-        self, paths: Sequence[Path], node: str | None, labels: Mapping[str, str], host: HostFacts
+        self,
+        paths: Sequence[Path],
+        state_dir: Path,
+        *,
+        node: str | None,
+        labels: Mapping[str, str],
+        host: HostFacts,
     ) -> None:
         self._paths = tuple(paths)
+        self._last_good = LastGood(state_dir)
         self._node = node or host.hostname
         self._labels = dict(labels)
         self._host = host
@@ -34,19 +48,29 @@ class Source:
 
     def first(self) -> list[ConfigEvent]:
         """The config to start with."""
-        found = self._load(lenient=False)
+        found = self._load(self._paths)
         if isinstance(found, Intent):
-            self._running = found
-            return [ConfigLoaded(found)]
+            return [ConfigLoaded(self._take(found))]
         self.refused = found
-        rest = self._load(lenient=True)
-        self._running = rest if isinstance(rest, Intent) else Intent(self._node, enabled=False)
+        self._running = self._instead()
         return [ConfigLoaded(self._running), ConfigRefused(found)]
+
+    def _instead(self) -> Intent:
+        """What to start with in place of a refused config."""
+        if kept := self._last_good.paths:
+            found = self._load(kept)
+            if isinstance(found, Intent):
+                text = "The config is refused; the last good one runs in its place until it is corrected."
+                notice = Problem(Severity.DEGRADED, Reason.LAST_GOOD, "config", text)
+                return replace(found, problems=(notice, *found.problems))
+        rest = self._load(self._paths, lenient=True)
+        understood = rest if isinstance(rest, Intent) else Intent(self._node, enabled=False)
+        return replace(understood, partial=True)
 
     async def again(self) -> ConfigEvent | None:
         """Look once more; None if nothing changed. Files are read beside the event loop."""
         async with self._lock:
-            return self._compare(await asyncio.to_thread(self._load, lenient=False))
+            return self._compare(await asyncio.to_thread(self._load, self._paths))
 
     def _compare(self, found: Intent | tuple[Problem, ...]) -> ConfigEvent | None:
         if not isinstance(found, Intent):
@@ -56,8 +80,7 @@ class Source:
             return ConfigRefused(found)
         if found == self._running and not self.refused:
             return None
-        self._running, self.refused = found, ()
-        return ConfigLoaded(found)
+        return ConfigLoaded(self._take(found))
 
     async def changes(self) -> AsyncIterator[ConfigEvent]:
         """What becomes of each change of the files."""
@@ -66,8 +89,24 @@ class Source:
             if event is not None:
                 yield event
 
-    def _load(self, *, lenient: bool) -> Intent | tuple[Problem, ...]:
-        loaded = read(self._paths, lenient=lenient)
+    def _take(self, found: Intent) -> Intent:
+        """This runs from now on, and is what to fall back to."""
+        unsettled = self._running is None or self._running.partial
+        # Not a single file is a volume that is not there yet, rather than a wish to have nothing.
+        empty = unsettled and not any(files_of(path) for path in self._paths)
+        self._running, self.refused = replace(found, partial=empty), ()
+        if not empty:
+            self._keep()
+        return self._running
+
+    def _keep(self) -> None:
+        try:
+            self._last_good.keep(self._paths)
+        except OSError as error:
+            log.warning("the config can't be kept for a start with a bad one: %s", error)
+
+    def _load(self, paths: Sequence[Path], *, lenient: bool = False) -> Intent | tuple[Problem, ...]:
+        loaded = read(paths, lenient=lenient)
         refused = tuple(problem for problem in loaded.problems if problem.severity is Severity.REFUSED)
         if refused and not lenient:
             return refused

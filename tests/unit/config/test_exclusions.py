@@ -228,3 +228,12 @@ class TestLenient:
     def test_a_good_config_is_the_same_either_way(self, files: Files) -> None:
         text = joined(ENABLED, RED, YELLOW, peer_text(), gateway_text())
         assert files.intent(text) == files.intent(text, lenient=True)
+
+
+def test_a_second_port_at_one_address_is_told_before_the_speaker_has_to(files: Files) -> None:
+    first, second = peer_text(name="a"), peer_text(name="b").replace("172.16.1.140", "172.16.1.140:1790")
+    peers = network(files.intent(joined(ENABLED, RED, first, second)), "red").peers
+    assert [(peer.id.port, reasons(peer.degraded)) for peer in peers] == [
+        (179, []),
+        (1790, [Reason.DUPLICATE_NAME]),
+    ]
