@@ -2,7 +2,7 @@
 
 An address is announced while it is on this node and its gateway's rules stand; it is taken back before
 they go. The speaker keeps what it was told until it ends, over all its sessions, so only differences are
-sent; when it starts anew it is told everything again. Each session gets an End-of-RIB after them (RFC 4724 2).
+sent; when it starts anew it is told everything again. Each session gets an End-of-RIB after them (RFC 4724).
 Learned prefixes are never announced.
 """
 

@@ -17,7 +17,9 @@ withdrawn before they go.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from errno import EINVAL
 
 from vrfbgp.announce import Announcements
 from vrfbgp.events import (
@@ -49,11 +51,11 @@ from vrfbgp.fib.nexthops import FIRST_ID, LAST_ID
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.host import Host
 from vrfbgp.intent import Intent, Problem
-from vrfbgp.model import MAIN_TABLE, Family, PeerId
+from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import Operation
+from vrfbgp.operations import AddNexthop, Failure, Operation
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
@@ -73,6 +75,10 @@ class Effects:
     """When to ask again if nothing happens."""
 
 
+_TOLD = 20
+"""Lines of one kind that one event may cause."""
+_REFUSED_TIME = 60.0
+"""Seconds after which the kernel is asked again for a next hop that it would not have."""
 _HOST_READS: set[ReadRequest] = {ReadLinks(), *(ReadTable(MAIN_TABLE, family) for family in Family)}
 
 
@@ -99,6 +105,11 @@ class Core:
         self._host_reads: set[ReadRequest] = _HOST_READS.copy()
         """What must be known of the node before anything is decided."""
         self._replan = False
+        self._loaded: Intent | None = None
+        """A config that is not acted on yet. Only the newest of a turn is: a peer that is gone and back in
+        one turn would lose its state here, but keep its session in the speaker, which was told nothing."""
+        self._gone: dict[int, set[int]] = {}
+        """Next hops that are gone, with their devices, until it is known whether these took them along."""
         self._started = False
 
     # -- facts in --
@@ -121,7 +132,7 @@ class Core:
             case SpeakerExited(name, status, text):
                 self._speaker_exited(name, status, text, now)
             case ConfigLoaded(intent):
-                self._configure(intent, now)
+                self._loaded, self.refused = intent, ()
             case ConfigRefused(problems):
                 self.refused = problems
                 for problem in problems:
@@ -161,7 +172,7 @@ class Core:
             self._notes.append(Note(Code.SPEAKER_ENDED, f"network {name}", gone, warning=True))
 
     def _configure(self, intent: Intent, now: float) -> None:
-        self.intent, self.refused = intent, ()
+        self.intent = intent
         running = [n for n in intent.networks if intent.enabled and not n.degraded]
         for name in self.networks.keys() - {network.name for network in running}:
             self._asked += self.announcements.withdraw_all(name)
@@ -181,14 +192,17 @@ class Core:
             case LinksRead(links, addresses, lapsed):
                 self._host_reads.discard(ReadLinks())
                 changed = self.host.links_read(links, addresses) | lapsed
+                gone, self._gone = self._gone, {}
+                for id_, devices in gone.items():
+                    self._repaired(not devices & changed, f"next hop {id_}")
                 if changed:
                     self._replan = True
                     self._doubt(changed)
-            case TableRead(table, family, routes):
+            case TableRead(table, family, routes, ours):
                 self._host_reads.discard(ReadTable(table, family))
                 self._reads.discard(ReadTable(table, family))
                 if table != MAIN_TABLE:
-                    reconciler.table_read(table, family, routes)
+                    reconciler.table_read(table, family, routes, ours)
                 self.host.table_read(table, family, routes)
                 self._replan = True
             case TablesRead(tables):
@@ -202,7 +216,8 @@ class Core:
                 self._replan |= self.host.route_gone(route)
             case RulesRead(family, rules):
                 if reconciler.is_asked(ReadRules(family)):
-                    self._repaired(reconciler.rules_read(family, rules) > 0, f"a rule ({family.name})")
+                    for rule in reconciler.rules_read(family, rules)[:_TOLD]:
+                        self._repaired(True, f"rule {rule}")
                 else:
                     # Told unasked: it may be older than what we have handed out since.
                     reconciler.read_again(ReadRules(family))
@@ -218,13 +233,28 @@ class Core:
                     self._nexthop_gone(id_)
             case Applied(serial, failures):
                 self.acked = serial
-                for failure in reconciler.applied(serial, failures, now)[:20]:
+                self._refused_hops(failures, now)
+                for failure in reconciler.applied(serial, failures, now)[:_TOLD]:
                     text = f"{failure}; it is tried again"
                     self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
             case Overrun():
                 self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
                 reconciler.read_all()
                 self._reads |= _HOST_READS
+
+    def _refused_hops(self, failures: Iterable[Failure], now: float) -> None:
+        """One path's next hop must not spoil the group that other paths are in: leave it out for a while."""
+        for failure in failures:
+            match failure.operation:
+                case AddNexthop(_, NexthopObject(gateway, ifindex)) if failure.errno == EINVAL:
+                    self.host.refused_hops[gateway, ifindex] = now + _REFUSED_TIME
+                    self._replan = True
+
+    def _forgive_hops(self, now: float) -> None:
+        refused = self.host.refused_hops
+        for hop in [hop for hop, until in refused.items() if until <= now]:
+            del refused[hop]
+            self._replan = True
 
     def _read_doubted(self) -> None:
         doubted, self.host.doubted = self.host.doubted, set()
@@ -247,7 +277,7 @@ class Core:
         """A next hop of ours is gone, and with it, without a word, the routes that hung on it alone."""
         if self.reconciler.nexthops.delta.actual(id_) is None:
             return
-        self._repaired(True, f"next hop {id_}")
+        self._gone[id_] = self.reconciler.nexthops.devices(id_)
         self._reads.add(ReadLinks())
         self.reconciler.read_again(ReadNexthops())
         for network in self.networks.values():
@@ -269,10 +299,14 @@ class Core:
 
     def effects(self, now: float) -> Effects:
         """What is to be done because of all that was handled since."""
+        if self._loaded is not None:
+            loaded, self._loaded = self._loaded, None
+            self._configure(loaded, now)
         for name, network in self.networks.items():
             if network.tick(now):
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
+        self._forgive_hops(now)
         operations: list[Operation] = []
         if self.intent is not None and not self._host_reads:
             if self._replan:
@@ -312,5 +346,6 @@ class Core:
 
     def _wake(self, now: float) -> float | None:
         times = [time for network in self.networks.values() for time in network.deadlines()]
+        times += self.host.refused_hops.values()
         retry = self.reconciler.retry.next(now)
         return min((time for time in (*times, retry) if time is not None and time > now), default=None)

@@ -43,6 +43,8 @@ class Host:
         self.links: Mapping[int, Link] = {}
         self.addresses: tuple[Address, ...] = ()
         self.rules: dict[Family, tuple[Rule, ...]] = dict.fromkeys(Family, ())
+        self.refused_hops: dict[tuple[IPAddress, int], float] = {}
+        """Gateways, with their devices, that the kernel would not have, each until when that is believed."""
         self.doubted: set[ReadTable] = set()
         """What must be read again, since events did not tell enough."""
         self._foreign: dict[int, dict[RouteKey, tuple[KernelRoute, ...]]] = {}

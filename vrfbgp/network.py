@@ -21,12 +21,14 @@ from vrfbgp.events import (
     Updates,
 )
 from vrfbgp.intent import NetworkIntent, PeerIntent
-from vrfbgp.model import Attributes, Family, Path, PeerId
+from vrfbgp.model import Family, PeerId
 from vrfbgp.requests import ResetSession, SessionConfig
-from vrfbgp.rib.decode import Decoder, Update
+from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.errors import SessionError
 from vrfbgp.rib.loc import LocRib
+from vrfbgp.rib.paths import Paths
 from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.rib.update import Update
 from vrfbgp.uplinks import Attachment, Uplinks
 
 SYNC_TIME = 60.0
@@ -49,6 +51,7 @@ class Session:
     """That of the session that is up; 0: none is."""
     negotiated: Negotiated | None = None
     decoder: Decoder | None = None
+    paths: Paths | None = None
     since: float = 0.0
     """When the session came up, or went down."""
     last_error: DownCause | None = None
@@ -56,6 +59,8 @@ class Session:
     """Families in which the peer said End-of-RIB."""
     stale_until: float | None = None
     """When paths kept from before a restart are given up; None: there are none."""
+    peer_restarts: bool = False
+    """Stale paths stem from an end of the peer's making, not from that of our own speaker."""
     end_of_rib_due: bool = False
     """We owe this session our own End-of-RIB."""
     updates: int = 0
@@ -63,11 +68,6 @@ class Session:
     @property
     def up(self) -> bool:
         return self.epoch > 0
-
-    def path(self, attributes: Attributes) -> Path:
-        assert self.negotiated is not None
-        router_id = int(IPv4Address(self.negotiated.router_id))
-        return Path(self.intent.id, attributes, self.intent.internal, router_id)
 
 
 class Network:
@@ -116,7 +116,9 @@ class Network:
         if session is None:
             return False
         session.epoch, session.negotiated, session.state = event.epoch, event.negotiated, "established"
-        session.decoder = Decoder(event.negotiated, session.intent.internal)
+        internal = session.intent.internal
+        session.decoder = Decoder(event.negotiated, internal)
+        session.paths = Paths(event.peer, internal, int(IPv4Address(event.negotiated.router_id)))
         session.since, session.deadline = now, now + SYNC_TIME
         session.ended, session.end_of_rib_due = set(), True
         for family in set(Family) - event.negotiated.families:
@@ -124,7 +126,7 @@ class Network:
         if session.stale_until is not None:
             session.stale_until = now + SYNC_TIME
             restart = event.negotiated.restart
-            if restart is not None and restart.restarting:
+            if session.peer_restarts and restart is not None and restart.restarting:
                 for family in set(Family) - restart.forwarding:
                     self.loc.forget(event.peer, family)
         return True
@@ -132,13 +134,16 @@ class Network:
     def updates(self, event: Updates) -> list[ResetSession]:
         """UPDATEs of a session, applied in order; those of an ended session are not."""
         session = self.sessions.get(event.peer)
-        if session is None or session.epoch != event.epoch or session.decoder is None:
+        if session is None or session.epoch != event.epoch:
             return []
-        for found in session.decoder.block(event.block):
+        decoder, paths = session.decoder, session.paths
+        if decoder is None or paths is None:
+            return []
+        for found in decoder.block(event.block):
             if isinstance(found, SessionError):
                 return [ResetSession(event.peer, found.code, found.subcode)]
             session.updates += 1
-            self._apply(session, found)
+            self._apply(session, paths, found)
         return []
 
     def refresh(self, event: Refresh) -> None:
@@ -162,17 +167,19 @@ class Network:
         restart = session.negotiated.restart if session.negotiated else None
         if event.cause.kind is DownKind.SPEAKER_ENDED:
             self.loc.retain(event.peer)
+            session.peer_restarts = False
             session.stale_until = now + self.intent.stale_time
         elif restart is not None and restart.time and event.cause.kind in _RETAINING:
             if session.stale_until is not None:
                 # What it had not sent again since the restart before (RFC 4724 4.2).
                 self._sweep(event.peer)
             self.loc.retain(event.peer)
+            session.peer_restarts = True
             session.stale_until = now + min(restart.time, self.intent.stale_time)
         else:
             self.loc.forget(event.peer)
             session.stale_until = None
-        session.epoch, session.negotiated, session.decoder = 0, None, None
+        session.epoch, session.negotiated, session.decoder, session.paths = 0, None, None, None
         session.since, session.state = now, "idle"
         return True
 
@@ -218,12 +225,12 @@ class Network:
             times += [s.deadline for s in self.sessions.values()]
         return times
 
-    def _apply(self, session: Session, update: Update) -> None:
+    def _apply(self, session: Session, paths: Paths, update: Update) -> None:
         peer = session.intent.id
         for withdrawn in update.withdrawn:
             self.loc.withdraw(peer, withdrawn.family, withdrawn.nlri)
         for announced in update.announced:
-            path = session.path(announced.attributes)
+            path = paths.path(announced.attributes)
             self.loc.announce(peer, announced.family, announced.nlri, path, session.policy)
         if update.end_of_rib is not None:
             session.ended.add(update.end_of_rib)

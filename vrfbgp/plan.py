@@ -8,8 +8,9 @@ at learned routes, and a plan that equals the one before changes nothing. A netw
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from vrfbgp.fib.reconciler import Reconciler
+from vrfbgp.fib.reconciler import FOREIGN, Reconciler
 from vrfbgp.fib.routes import Place, Routes
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity
@@ -53,7 +54,8 @@ class Planner:
         rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
         rules.update(rule for sessions in self._sessions.values() for rule in sessions.values())
         self._want_rules(rules)
-        self._reconciler.hold_rules = undecided
+        self._reconciler.hold_rules = undecided or intent.partial
+        self._reconciler.keep_left = intent.partial
         self._reconciler.tables = frozenset(tables.values())
         self._reconciler.guarded = {
             network.intent.table: self._barred(network, networks.values())
@@ -158,7 +160,7 @@ class Planner:
             self.routes.open(place)
             if not self._reconciler.is_read(place.table):
                 undecided = True
-            elif refusal := self._in_use(network):
+            elif not self._was_ours(place.table) and (refusal := self._in_use(name, place.table)):
                 problems.append(refusal)
                 self._unplace(name)
             else:
@@ -196,8 +198,21 @@ class Planner:
             return frozenset(self._host.links.keys() - uplinks)
         return frozenset(index for other in networks for index in other.uplinks.reach.uplinks)
 
+    def _was_ours(self, table: int) -> bool:
+        """Whether an earlier life of ours had this table: it is kept, whoever has come to use it besides."""
+        if any(rule.table == table for rule, _ in self._reconciler.rules.actual_items()):
+            return True
+        return any(
+            value is not FOREIGN
+            for (of, _, _), delta in self._reconciler.slices.items()
+            if of == table
+            for _, value in delta.actual_items()
+        )
+
     def _obstacles(self, name: str, place: Place) -> Iterator[Problem]:
-        """Routes of somebody else that stand where ours would."""
+        """What somebody else has in a table that is in use, and routes that stand where ours would."""
+        if found := self._in_use(name, place.table):
+            yield replace(found, severity=Severity.NOTICE)
         for route in self._host.foreign_routes(place.table):
             if route.key.metric == place.metric:
                 text = (
@@ -206,9 +221,9 @@ class Planner:
                 )
                 yield Problem(Severity.NOTICE, Reason.FOREIGN_ROUTE, f"ExternalNetwork {name}", text)
 
-    def _in_use(self, network: Network) -> Problem | None:
-        """Why the network can't have its table: somebody else works with it."""
-        table, subject = network.intent.table, f"ExternalNetwork {network.intent.name}"
+    def _in_use(self, name: str, table: int) -> Problem | None:
+        """Why the network can't have a table that it does not have yet: somebody else works with it."""
+        subject = f"ExternalNetwork {name}"
         if rules := self._host.foreign_rules(table):
             text = (
                 f"table {table} is used by the rule '{rules[0]}'; take another routeTableIndex, or remove it"

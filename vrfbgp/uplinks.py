@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from vrfbgp.host import Connected, Host
 from vrfbgp.intent import NetworkIntent, PeerIntent, Problem, Reason, Severity, SourceMode
 from vrfbgp.model import Family, Inline, IPAddress, Nlri, PeerId, network_of, nlri_of
-from vrfbgp.rib.reach import Reach, Way
+from vrfbgp.rib.reach import Reach, Way, covering
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,9 @@ def attach(network: NetworkIntent, host: Host) -> Uplinks:
             problems.append(found)
     uplinks = {attachment.ifindex for attachment in attachments.values()}
     uplinks |= {inline.ifindex for routes in bootstrap.values() for inline in routes.values()}
-    return Uplinks(attachments, bootstrap, _reach(network.table, uplinks, bootstrap, host), tuple(problems))
+    peers = [attachment.peer.address for attachment in attachments.values()]
+    reach = _reach(network.table, uplinks, bootstrap, host, peers)
+    return Uplinks(attachments, bootstrap, reach, tuple(problems))
 
 
 def _attach_peer(
@@ -167,15 +169,36 @@ def _own_ways(
     return ways
 
 
-def _reach(table: int, uplinks: set[int], bootstrap: dict[Family, dict[Nlri, Inline]], host: Host) -> Reach:
+def _reach(
+    table: int,
+    uplinks: set[int],
+    bootstrap: dict[Family, dict[Nlri, Inline]],
+    host: Host,
+    peers: Iterable[IPAddress],
+) -> Reach:
     running = {index for index in uplinks if index in host.links and host.links[index].running}
+    ways = _own_ways(table, bootstrap, host)
+    held = {family: set(routes) for family, routes in bootstrap.items()}
+    for peer in peers:
+        held[Family.of(peer)].update(_capturing(peer, ways[Family.of(peer)]))
     return Reach(
         uplinks=frozenset(uplinks),
         running=frozenset(running),
-        ways=_own_ways(table, bootstrap, host),
-        bootstrap={family: frozenset(routes) for family, routes in bootstrap.items()},
+        ways=ways,
+        bootstrap={family: frozenset(prefixes) for family, prefixes in held.items()},
         local=host.local,
+        refused=frozenset(host.refused_hops),
     )
+
+
+def _capturing(peer: IPAddress, ways: dict[Nlri, tuple[Way, ...]]) -> list[Nlri]:
+    """Prefixes that would lead a session's packets another way than the one that leads to the peer."""
+    more_specific: list[Nlri] = []
+    for nlri in covering(peer):
+        if nlri in ways:
+            return more_specific
+        more_specific.append(nlri)
+    return []
 
 
 def _unreachable(peer: PeerIntent, text: str) -> Problem:

@@ -367,7 +367,6 @@ class FakeKernel:
         """Administratively up or down; down takes all that hangs on the device, next hops with a word."""
         index = self.index(name)
         self.links[index] = replace(self.links[index], up=up, running=up)
-        self.told.append(ReadLinks())
         if up:
             for address in self.addresses:
                 if address.ifindex == index:
@@ -375,6 +374,7 @@ class FakeKernel:
         else:
             self._lapsed.add(index)
             self._silence(index)
+        self.told.append(ReadLinks())
 
     def set_carrier(self, name: str, carrier: bool) -> None:
         """Without a carrier next hop objects go, routes with a next hop of their own stay."""

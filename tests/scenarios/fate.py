@@ -1,4 +1,4 @@
-"""Where the fake kernel sends a packet: rules by priority and insertion, then the longest prefix of a table."""
+"""Where the fake kernel sends a packet: rules by priority and insertion, then the longest prefix."""
 
 from __future__ import annotations
 

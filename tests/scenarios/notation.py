@@ -72,7 +72,7 @@ def config(lines: Iterable[str]) -> Config:
     made = Config(Intent("node1", True))
     for line in lines:
         kind, *words = line.split()
-        options = dict(word.split("=", 1) if "=" in word and word != "=" else (word, "") for word in words)
+        options = {name: value for name, _, value in (word.partition("=") for word in words)}
         intent = made.intent
         match kind:
             case "network":

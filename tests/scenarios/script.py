@@ -63,10 +63,9 @@ def steps(path: Path) -> Iterator[Step]:
 
 def run(step: Step, world: World) -> None:
     """Do one step; `Failed` tells the step, what was expected and what came."""
-    for pattern, meaning in MEANINGS:
-        if match := pattern.fullmatch(step.text):
-            break
-    else:
+    found = ((meaning, pattern.fullmatch(step.text)) for pattern, meaning in MEANINGS)
+    meaning, match = next((pair for pair in found if pair[1]), (None, None))
+    if meaning is None or match is None:
         raise Failed(f"{step.file}:{step.line}: no such step: {step.text}")
     arguments: dict[str, object] = {k: v for k, v in match.groupdict().items() if v is not None}
     if "block" in meaning.__annotations__:

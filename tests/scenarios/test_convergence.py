@@ -1,4 +1,4 @@
-"""Invariant 4: whatever happens, in whatever order, the kernel comes to hold what is desired, and nothing else.
+"""Invariant 4: whatever happens, in whatever order, the kernel comes to hold what is desired, no more.
 
 Configs, routers, links, meddling, refusals and deaths are drawn at random. When they end, and time has
 passed, the kernel must hold of ours just what a daemon gives it that starts on a clean kernel with the same

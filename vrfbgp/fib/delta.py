@@ -23,7 +23,7 @@ class Delta(Generic[K, V]):
         self._off: dict[K, V | None] = {}
         """What the kernel has where it differs, of keys that are desired or once were."""
         self._left: dict[K, V] = {}
-        """What the kernel has of keys that were never desired: what an earlier life, or somebody else, left."""
+        """What the kernel has of keys that were never desired: an earlier life, or somebody else, left it."""
 
     def want(self, key: K, value: V) -> None:
         """From now on `key` is to be `value`."""
@@ -54,8 +54,11 @@ class Delta(Generic[K, V]):
         self._off = {key: None for key in self.desired if key not in actual}
         self._left = {}
         for key, value in actual.items():
-            if key in self.desired or key in dropped:
-                self._mark(key, value)
+            wanted = self.desired.get(key)
+            if wanted == value:
+                continue
+            if wanted is not None or key in dropped:
+                self._off[key] = value
             else:
                 self._left[key] = value
 

@@ -7,7 +7,8 @@ One batch holds, in this order,
 2. next hop objects, then groups, then new and changed routes; routes that go from tables in use,
 3. the rules that steer into the tables,
 4. rules that go; routes that go from tables that nobody wants any more,
-5. groups and objects that nothing points at any more.
+5. groups and objects that nothing points at any more: not in the batch that led the last routes elsewhere,
+   but when that is acknowledged, since the kernel may have refused it, and a next hop takes its routes along.
 
 So nothing is steered into a table before its routes stand, what is replaced is never missing in
 between, and no gateway's packet can fall through to main. From a table that is not *in sync* nothing is
@@ -28,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import chain
+from types import MappingProxyType
 
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.nexthops import Nexthops
@@ -92,8 +94,13 @@ class Reconciler:
         """It is not known yet what all the rules are to be: none is deleted."""
         self._searched: dict[Slice, frozenset[int]] = {}
         """Guarded slices that were searched for routes that leave by these devices."""
+        self.keep_left = False
+        """What an earlier life left stays, in all tables: the config doesn't tell whether it is wanted."""
         self._unconfirmed: dict[Rule, int] = {}
         """Rules handed out and not acknowledged yet, with the serial of their batch."""
+        self._replaced = 0
+        """Serial of the last batch that led a route elsewhere; next hops are kept until it is acknowledged."""
+        self._acknowledged = 0
         self._reading: set[ReadRequest] = set()
         self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
         self._unread.update(ReadRules(family) for family in Family)
@@ -131,12 +138,19 @@ class Reconciler:
         fresh = (of for of in tables if of not in known and of[0] not in RESERVED_TABLES)
         self._unread.update(ReadTable(table, family) for table, family in fresh)
 
-    def table_read(self, table: int, family: Family, routes: Iterable[KernelRoute]) -> int:
-        """Take over a dump; the number of our routes that were not as we thought they were."""
+    def table_read(
+        self,
+        table: int,
+        family: Family,
+        routes: Iterable[KernelRoute],
+        ours: Mapping[int, Mapping[Nlri, int]] = MappingProxyType({}),
+    ) -> int:
+        """Take over a dump (`TableRead`); the number of our routes that were not as we thought they were."""
         self._reading.discard(ReadTable(table, family))
         found: dict[int, dict[Nlri, Slot]] = {
             metric: {} for t, f, metric in self.slices if (t, f) == (table, family)
         }
+        found.update((metric, dict(nexthops)) for metric, nexthops in ours.items())
         for route in routes:
             if route.ours or route.key.metric in found:
                 of_metric = found.setdefault(route.key.metric, {})
@@ -154,14 +168,14 @@ class Reconciler:
         return wrong
 
     def route_seen(self, route: KernelRoute) -> bool:
-        """Somebody else changed a route; whether it was one of ours."""
+        """Somebody else changed a route; whether it was one of ours, and still bears our protocol."""
         delta = self.slices.get((route.key.table, route.key.family, route.key.metric))
         if delta is None:
             return False
         slot = slot_of(route)
         mine = delta.actual(route.key.nlri)
         delta.saw(route.key.nlri, slot)
-        return mine is not None and mine is not FOREIGN and mine != slot
+        return mine is not None and mine is not FOREIGN and slot is not FOREIGN and mine != slot
 
     def route_gone(self, route: KernelRoute) -> bool:
         """Somebody else deleted a route; whether it was one of ours."""
@@ -174,15 +188,15 @@ class Reconciler:
         delta.saw(route.key.nlri, None)
         return mine is not None and mine is not FOREIGN
 
-    def rules_read(self, family: Family, rules: Iterable[Rule]) -> int:
-        """Take over a dump; how many of ours were not as we thought they were."""
+    def rules_read(self, family: Family, rules: Iterable[Rule]) -> list[Rule]:
+        """Take over a dump; the rules that stood and are missing now."""
         self._reading.discard(ReadRules(family))
         ours = {rule: True for rule in rules if rule.ours and not rule.others}
         other_family = {rule: True for rule, _ in self.rules.actual_items() if rule.family is not family}
-        before = len(self.rules)
+        stood = [rule for rule, _ in self.rules.actual_items() if rule in self.rules.desired]
         self.rules.saw_all(ours | other_family)
         self._forget_settled()
-        return max(0, len(self.rules) - before)
+        return [rule for rule in stood if not self.rules.settled((rule,))]
 
     def nexthops_read(self, nexthops: Iterable[KernelNexthop]) -> int:
         """Take over a dump; how many were not as we thought they were."""
@@ -214,6 +228,7 @@ class Reconciler:
             self._disbelieve(failure.operation)
             self.read_again(_source(key))
         self.retry.applied(serial)
+        self._acknowledged = serial
         for rule in [rule for rule, sent in self._unconfirmed.items() if sent <= serial]:
             del self._unconfirmed[rule]
         return news
@@ -237,6 +252,11 @@ class Reconciler:
         batch += [DeleteRule(rule) for rule in rules.going]
         batch += clearances
         self._assume(batch)
+        if any(
+            isinstance(operation, ReplaceRoute | DeleteRoute)
+            for operation in additions + removals + clearances
+        ):
+            self._replaced = serial
         if self._nothing_held():
             deletions = self.nexthops.deletions()
             self._assume(deletions)
@@ -298,6 +318,8 @@ class Reconciler:
 
     def _to_sweep(self, of: Slice) -> Iterator[tuple[Nlri, None, Slot]]:
         """What an earlier life left, and nobody wants, and may go already."""
+        if self.keep_left:
+            return
         barred = self.guarded.get(of[0])
         if barred is None:
             yield from self.slices[of].left()
@@ -353,7 +375,7 @@ class Reconciler:
 
     def _nothing_held(self) -> bool:
         """Whether every route in the kernel is as desired, so that no unwanted next hop is in use."""
-        if self._pending_reads():
+        if self._pending_reads() or self._acknowledged < self._replaced:
             return False
         return all(
             actual is FOREIGN or actual is None

@@ -44,9 +44,12 @@ class Reach:
     """Those of them that are up and have a carrier."""
     ways: Mapping[Family, Mapping[Nlri, tuple[Way, ...]]] = field(default_factory=dict)
     bootstrap: Mapping[Family, frozenset[Nlri]] = field(default_factory=dict)
-    """Prefixes that a learned route does not replace."""
+    """Prefixes that a learned route does not replace: those of bootstrap routes, and any that would lead
+    packets for a peer another way than these."""
     local: frozenset[IPAddress] = frozenset()
     """The node's own addresses."""
+    refused: frozenset[tuple[IPAddress, int]] = frozenset()
+    """Gateways, with their devices, that the kernel would not have for a next hop."""
 
 
 Resolution = tuple[Hop, ...] | Refusal
@@ -84,16 +87,31 @@ def directly(address: IPAddress, reach: Reach) -> Resolution | None:
     ways = reach.ways.get(Family.of(address), {})
     for nlri in covering(address):
         if nlri in ways:
-            return _through(ways[nlri], address, reach)
+            return _through(nlri, ways[nlri], address, reach)
     return None
 
 
-def _through(ways: tuple[Way, ...], address: IPAddress, reach: Reach) -> Resolution:
+def _through(nlri: Nlri, ways: tuple[Way, ...], address: IPAddress, reach: Reach) -> Resolution:
     own = [way for way in ways if way.ifindex in reach.uplinks]
     if not own:
         return Refusal.NEXT_HOP_OFF_UPLINK
     usable = [way for way in own if way.ifindex in reach.running]
-    return tuple(Hop(way.gateway or address, way.ifindex) for way in usable) or Refusal.NEXT_HOP_LINK_DOWN
+    if not usable:
+        return Refusal.NEXT_HOP_LINK_DOWN
+    if any(way.gateway is None for way in usable) and _is_no_host(address, nlri[0]):
+        return Refusal.NEXT_HOP_NO_HOST
+    hops = tuple(Hop(way.gateway or address, way.ifindex) for way in usable)
+    return tuple(hop for hop in hops if (hop.gateway, hop.ifindex) not in reach.refused) or (
+        Refusal.NEXT_HOP_REFUSED
+    )
+
+
+def _is_no_host(address: IPAddress, length: int) -> bool:
+    """Whether it is the network or the broadcast address of its subnet (RFC 1122 3.2.1.3, RFC 3021)."""
+    host_bits = 32 - length
+    if address.version != 4 or host_bits < 2:
+        return False
+    return int(address) & ((1 << host_bits) - 1) in (0, (1 << host_bits) - 1)
 
 
 def covering(address: IPAddress, lengths: Iterable[int] | None = None) -> list[Nlri]:

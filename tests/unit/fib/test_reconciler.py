@@ -144,7 +144,9 @@ def test_a_table_goes_after_the_rule_into_it(bench: Bench) -> None:
     bench.routes.close(PLACE)
     bench.reconciler.tables = frozenset()
     bench.reconciler.rules.unwant(STEER)
-    assert kinds(bench.batch()) == ["DeleteRule", "DeleteRoute", "DeleteNexthop", "DeleteNexthop"]
+    assert kinds(bench.batch()) == ["DeleteRule", "DeleteRoute"]
+    bench.applied()
+    assert kinds(bench.batch()) == ["DeleteNexthop", "DeleteNexthop"]
 
 
 def test_a_guarded_table_keeps_what_an_earlier_life_left(bench: Bench) -> None:
@@ -249,8 +251,10 @@ def test_no_next_hop_is_deleted_while_a_route_may_hang_on_it(bench: Bench) -> No
     bench.batch()
     bench.applied()
     bench.learned(P, B)
-    replace = bench.batch()
-    assert kinds(replace) == ["AddNexthop", "AddNexthop", "ReplaceRoute", "DeleteNexthop", "DeleteNexthop"]
+    assert kinds(bench.batch()) == ["AddNexthop", "AddNexthop", "ReplaceRoute"]
+    assert bench.batch() == [], "the kernel may still refuse the replacement"
+    bench.applied()
+    assert kinds(bench.batch()) == ["DeleteNexthop", "DeleteNexthop"]
 
     bench.learned(P, A)
     bench.reconciler.read_again(ReadTable(500, V4))
@@ -277,7 +281,7 @@ def test_rules_of_the_other_family_survive_a_dump_of_one(bench: Bench) -> None:
         bench.reconciler.rules.want(rule, True)
     bench.read(rules=(CLOSE, six))
     assert bench.batch() == []
-    assert bench.reconciler.rules_read(V4, []) == 1
+    assert bench.reconciler.rules_read(V4, []) == [CLOSE]
     assert bench.batch() == [AddRule(CLOSE)]
 
 
@@ -302,12 +306,12 @@ def test_a_learned_route_gives_way_to_a_bootstrap_route(bench: Bench) -> None:
     bench.learned(P, A)
     bench.batch()
     bench.routes.bootstrap(PLACE, V4, {P: Inline(3)})
-    assert kinds(bench.batch()) == ["ReplaceRoute", "DeleteNexthop", "DeleteNexthop"]
+    assert kinds(bench.batch()) == ["ReplaceRoute"]
     bench.learned(P)
     assert bench.batch() == []
     bench.routes.bootstrap(PLACE, V4, {})
     bench.learned(P, A)
-    assert kinds(bench.batch()) == ["AddNexthop", "AddNexthop", "ReplaceRoute"]
+    assert kinds(bench.batch()) == ["ReplaceRoute"]
 
 
 def test_objects_made_first_serve_routes_of_the_same_batch(bench: Bench) -> None:
