@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from vrfbgp.intent import Intent, Problem
@@ -14,6 +14,7 @@ from vrfbgp.model import (
     KernelNexthop,
     KernelRoute,
     Link,
+    Nlri,
     PeerId,
     Rule,
 )
@@ -158,11 +159,13 @@ class LinksRead:
 
 @dataclass(frozen=True, slots=True)
 class TableRead:
-    """The whole of one table in one family, as asked for by a `ReadTable`."""
+    """The whole of one table in one family, as asked for by a `ReadTable`: `routes` and `ours`."""
 
     table: int
     family: Family
     routes: tuple[KernelRoute, ...]
+    ours: Mapping[int, Mapping[Nlri, int]] = field(default_factory=dict)
+    """Routes of ours that were read in bulk: by metric and prefix, the id of the next hop group."""
 
 
 @dataclass(frozen=True, slots=True)

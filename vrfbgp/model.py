@@ -62,6 +62,10 @@ class PeerId:
     address: IPAddress
     port: int = 179
 
+    def __hash__(self) -> int:
+        # an address's own hash formats a string, and peers are looked up for every UPDATE
+        return hash((self.network, int(self.address), self.port))
+
     @property
     def rank(self) -> tuple[str, int, int, int]:
         """An order over peers of both families, which addresses alone don't have."""

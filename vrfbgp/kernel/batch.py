@@ -5,25 +5,26 @@ order inside that call, and goes on behind a message that it refuses. Refusals a
 sequence number of their message; only the last message of a chunk asks to be answered in any case.
 
 Routes are most of what is written. Of a route's message all but the last octets, the prefix, is the same for
-every route of one table, next hop and prefix length, and is kept as a template.
+every route of one table, next hop and prefix length, and is kept as a template. Runs of routes that differ in
+nothing but prefix and next hop are made all at once, by `bulk`.
 """
 
 from __future__ import annotations
 
 import struct
-from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Iterator
 from errno import EINVAL
+from itertools import groupby
+from typing import cast
 
-from vrfbgp.kernel import rtnl
+from vrfbgp.kernel import bulk, rtnl
 from vrfbgp.kernel.attributes import packed, packed_u32, packed_via
+from vrfbgp.kernel.chunk import Chunk, Draft
 from vrfbgp.kernel.uapi import (
     NHA_GATEWAY,
     NHA_GROUP,
     NHA_ID,
     NHA_OIF,
-    NLM_F_ACK,
     NLM_F_CREATE,
     NLM_F_EXCL,
     NLM_F_REPLACE,
@@ -52,14 +53,20 @@ from vrfbgp.model import PROTOCOL, Family, NexthopGroup, NexthopValue, RouteKey,
 from vrfbgp.operations import (
     AddNexthop,
     AddRoute,
+    AddRoutes,
     AddRule,
     DeleteNexthop,
     DeleteRoute,
+    DeleteRoutes,
     DeleteRule,
     Failure,
     Operation,
     ReplaceNexthop,
     ReplaceRoute,
+    ReplaceRoutes,
+    RouteRun,
+    Step,
+    expanded,
 )
 
 MAX_MESSAGES = 16384
@@ -70,29 +77,16 @@ _HEADER = struct.Struct("=IHHII")
 _ROUTE = struct.Struct("=BBBBBBBBI")
 _NEXTHOP = struct.Struct("=BBBBI")
 _MEMBER = struct.Struct("=IBBH")
-_U32 = struct.Struct("=I")
-_U16 = struct.Struct("=H")
-_SEQUENCE_AT = 8
-_FLAGS_AT = 6
 _CREATE = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL
 _MAX_TEMPLATES = 8192
+_SINGLE: dict[type[RouteRun], type] = {
+    AddRoutes: AddRoute,
+    ReplaceRoutes: ReplaceRoute,
+    DeleteRoutes: DeleteRoute,
+}
 
 _Template = tuple[bytes, int, bytes]
 """A route's message up to its prefix, the number of octets the prefix must have, and the padding."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What goes to the kernel in one `send`.
-
-    `operations[i]` is the message with sequence number `first + i`; `refused` could not be put in words of
-    the kernel's and is not among them.
-    """
-
-    octets: bytes | bytearray
-    first: int
-    operations: Sequence[Operation]
-    refused: tuple[Failure, ...] = ()
 
 
 class Encoder:
@@ -104,33 +98,62 @@ class Encoder:
         self._templates: dict[tuple[object, ...], _Template] = {}
         self._sequence = 1
 
-    def chunks(self, operations: Sequence[Operation]) -> Iterator[Chunk]:
+    def chunks(self, steps: Iterable[Step]) -> Iterator[Chunk]:
         """The operations in their order, in as few chunks as the limits allow."""
-        size = 0
-        messages: list[bytes] = []
-        taken: list[Operation] = []
-        refused: list[Failure] = []
+        draft = self._draft()
+        for kind, group in groupby(steps, type):
+            of_kind = list(group)
+            for piece in of_kind if kind in _SINGLE else bulk.gathered(cast(list[Operation], of_kind)):
+                if isinstance(piece, RouteRun):
+                    draft = yield from self._add_run(draft, piece)
+                else:
+                    draft = yield from self._add_each(draft, cast(list[Operation], piece))
+        if not draft.empty:
+            yield self._finished(draft)
+
+    def _add_run(self, draft: Draft, run: RouteRun) -> Generator[Chunk, None, Draft]:
+        """Add all of a run to the draft, or to the next ones; those that got full are yielded."""
+        try:
+            template = _route_template(run)
+        except (ValueError, TypeError, AttributeError, struct.error):
+            return (yield from self._add_each(draft, expanded(run)))
+        done = 0
+        while done < len(run):
+            count = draft.room(len(template))
+            if not count:
+                yield self._finished(draft)
+                draft = self._draft()
+                continue
+            part = run.part(done, done + count)
+            messages = bulk.encoded(part, template, draft.next)
+            if messages is None:
+                draft = yield from self._add_each(draft, expanded(part))
+            else:
+                draft.add_run(messages, part)
+            done += count
+        return draft
+
+    def _add_each(self, draft: Draft, operations: Iterable[Operation]) -> Generator[Chunk, None, Draft]:
         for operation in operations:
             try:
                 message = self.encode(operation)
             except (ValueError, TypeError, AttributeError, struct.error) as error:
-                refused.append(Failure(operation, EINVAL, f"cannot be encoded: {error}"))
+                draft.refuse(Failure(operation, EINVAL, f"cannot be encoded: {error}"))
                 continue
-            if len(messages) >= self._max_messages or (messages and size + len(message) > self._max_octets):
-                yield self._chunk(messages, taken, refused)
-                messages, taken, refused, size = [], [], [], 0
-            messages.append(message)
-            taken.append(operation)
-            size += len(message)
-        if messages or refused:
-            yield self._chunk(messages, taken, refused)
+            if not draft.room(len(message)):
+                yield self._finished(draft)
+                draft = self._draft()
+            draft.add(message, operation)
+        return draft
 
-    def _chunk(self, messages: list[bytes], taken: list[Operation], refused: list[Failure]) -> Chunk:
-        first = self._sequence
-        if first + len(messages) > 0xFFFFFFFF:
-            first = 1
-        self._sequence = first + len(messages)
-        return Chunk(numbered(messages, first), first, taken, tuple(refused))
+    def _draft(self) -> Draft:
+        if self._sequence + self._max_messages > 0xFFFFFFFF:
+            self._sequence = 1
+        return Draft(self._sequence, self._max_messages, self._max_octets)
+
+    def _finished(self, draft: Draft) -> Chunk:
+        self._sequence = draft.next
+        return draft.finished()
 
     def encode(self, operation: Operation) -> bytes:
         """The message of one operation, with a sequence number of 0; ValueError if there is none."""
@@ -166,28 +189,11 @@ class Encoder:
         return head + nlri[1:] + padding
 
 
-def numbered(messages: list[bytes], first: int) -> bytearray:
-    """The messages joined, with ascending sequence numbers; the last asks for an answer."""
-    buffer = bytearray(b"".join(messages))
-    if not messages:
-        return buffer
-    sizes = set(map(len, messages))
-    if len(sizes) == 1:
-        step = sizes.pop()
-        numbers = array("I", range(first, first + len(messages))).tobytes()
-        for octet in range(4):
-            buffer[_SEQUENCE_AT + octet :: step] = numbers[octet::4]
-        last = len(buffer) - step
-    else:
-        last = at = 0
-        put = _U32.pack_into
-        for sequence, message in enumerate(messages, first):
-            last = at
-            put(buffer, at + _SEQUENCE_AT, sequence)
-            at += len(message)
-    flags = _U16.unpack_from(buffer, last + _FLAGS_AT)[0] | NLM_F_ACK
-    _U16.pack_into(buffer, last + _FLAGS_AT, flags)
-    return buffer
+def _route_template(run: RouteRun) -> bytes:
+    """The message for the default route on next hop 0; ValueError."""
+    key = RouteKey(run.table, run.family, b"\0", run.metric)
+    head, _, padding = _template(_SINGLE[type(run)], key, 0)
+    return head + padding
 
 
 def _message(kind: int, flags: int, body: bytes) -> bytes:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,18 +25,20 @@ from vrfbgp.kernel.watch import Watch
 from vrfbgp.kernel.worker import Worker
 from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import IPAddress, KernelRoute
-from vrfbgp.operations import Failure, Operation
+from vrfbgp.operations import Failure, Step, expanded
 from vrfbgp.requests import ReadLinks, ReadRequest
 
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
+SWITCH_SECONDS = 2e-4
+"""How long the core may keep the interpreter's lock from a thread that comes back from the kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
     serial: int
-    operations: tuple[Operation, ...]
+    operations: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +67,8 @@ class Kernel:
         From here on `on_event` is called on this event loop's thread. Nothing is read at first: ask.
         """
         preflight.check()
+        # The default of 5 ms is lost with every batch, before the next one can be sent.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._loop = asyncio.get_running_loop()
         self._on_event = on_event
         self._write_socket = NetlinkSocket()
@@ -77,7 +82,7 @@ class Kernel:
         self._ordered.start()
         self._prompt.start()
 
-    def apply(self, serial: int, operations: Sequence[Operation]) -> None:
+    def apply(self, serial: int, operations: Sequence[Step]) -> None:
         """Do the operations in order; answered by `Applied` with this serial."""
         self._ordered.put(_Batch(serial, tuple(operations)))
 
@@ -140,7 +145,8 @@ class Kernel:
             self._tell(_reject, task.answer, error)
         elif isinstance(task, _Batch):
             number = (error.errno if isinstance(error, OSError) else None) or errno.EIO
-            failures = tuple(Failure(operation, number, str(error)) for operation in task.operations)
+            single = (operation for step in task.operations for operation in expanded(step))
+            failures = tuple(Failure(operation, number, str(error)) for operation in single)
             _log.error("batch %d was not written: %s", task.serial, error, exc_info=error)
             self._tell(self._on_event, Applied(task.serial, failures))
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import Final
 
@@ -139,15 +139,21 @@ class NetlinkSocket:
                     _raise(*refusal(octets, answer_flags, start, end))
                 return octets, start, end
 
-    def dump(self, kind: int, body: bytes) -> Iterator[tuple[bytes, int, int, int]]:
+    def dump(
+        self, kind: int, body: bytes, take: Callable[[bytes, int], bytes] | None = None
+    ) -> Iterator[tuple[bytes, int, int, int]]:
         """All objects of a kind: (octets, message type, start, end) of each.
 
+        `take` is given each datagram and the dump's sequence number first, and returns the messages that
+        it leaves. It must leave what is no object, and what says that the dump was interrupted.
         OSError with the kernel's text; DumpInterrupted, at the end, if what came is not of one state.
         """
         sequence = self._ask(kind, body, NLM_F_REQUEST | NLM_F_DUMP)
         interrupted = False
         while True:
             octets = self.receive()
+            if take is not None:
+                octets = take(octets, sequence)
             for answer, flags, number, start, end in messages(octets):
                 if number != sequence:
                     continue

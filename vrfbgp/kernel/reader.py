@@ -19,6 +19,7 @@ from vrfbgp.kernel.attributes import packed, packed_u32
 from vrfbgp.kernel.netlink import DumpInterrupted, NetlinkSocket
 from vrfbgp.kernel.parse_table import TableParser
 from vrfbgp.kernel.rtnl import Decoder
+from vrfbgp.kernel.scan import TableScan
 from vrfbgp.kernel.uapi import (
     IFLA_EXT_MASK,
     RTA_DST,
@@ -86,12 +87,10 @@ class Reader:
 
     def _table(self, table: int, family: Family) -> TableRead:
         body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + packed_u32(RTA_TABLE, table)
-        routes = self._all(RTM_GETROUTE, body, RTM_NEWROUTE, TableParser(), _NO_TABLE)
-        return TableRead(
-            table,
-            family,
-            tuple(route for route in routes if route.key.table == table and route.key.family is family),
-        )
+        scan = TableScan(table, family)
+        routes = self._all(RTM_GETROUTE, body, RTM_NEWROUTE, TableParser(), _NO_TABLE, scan)
+        others = (route for route in routes if route.key.table == table and route.key.family is family)
+        return TableRead(table, family, tuple(others), scan.ours)
 
     def _tables(self) -> TablesRead:
         found: set[tuple[int, Family]] = set()
@@ -117,16 +116,19 @@ class Reader:
         answer: int,
         parsed: Callable[[bytes, int, int], _T | None],
         meaning_none: frozenset[int] = frozenset(),
+        scan: TableScan | None = None,
     ) -> list[_T]:
-        """Dump; the errors of `meaning_none` say that there is nothing to dump.
+        """Dump what `scan` does not take; the errors of `meaning_none` say that there is nothing to dump.
 
         Under changes that do not end, what the last try brought is taken: the messages of those changes
         are told behind it, and put it right.
         """
         for attempt in range(1, _TRIES + 1):
             found: list[_T] = []
+            if scan is not None:
+                scan.begin()
             try:
-                for value in self._each(kind, body, answer, parsed):
+                for value in self._each(kind, body, answer, parsed, scan):
                     found.append(value)  # What came before an interruption is kept.
                 return found
             except DumpInterrupted:
@@ -139,10 +141,15 @@ class Reader:
         return found
 
     def _each(
-        self, kind: int, body: bytes, answer: int, parsed: Callable[[bytes, int, int], _T | None]
+        self,
+        kind: int,
+        body: bytes,
+        answer: int,
+        parsed: Callable[[bytes, int, int], _T | None],
+        scan: TableScan | None,
     ) -> Iterator[_T]:
         try:
-            for octets, message, start, end in self._socket.dump(kind, body):
+            for octets, message, start, end in self._socket.dump(kind, body, scan.take if scan else None):
                 if message == answer and (value := parsed(octets, start, end)) is not None:
                     yield value
         except OSError as error:

@@ -11,9 +11,10 @@ import os
 from collections.abc import Iterator, Sequence
 
 from vrfbgp.events import Applied
-from vrfbgp.kernel.batch import MAX_MESSAGES, MAX_OCTETS, Chunk, Encoder
+from vrfbgp.kernel.batch import MAX_MESSAGES, MAX_OCTETS, Encoder
+from vrfbgp.kernel.chunk import Chunk
 from vrfbgp.kernel.netlink import NetlinkSocket
-from vrfbgp.operations import DeleteNexthop, DeleteRoute, DeleteRule, Failure, Operation
+from vrfbgp.operations import DeleteNexthop, DeleteRoute, DeleteRule, Failure, Operation, Step
 
 _GONE = frozenset({errno.ESRCH, errno.ENOENT})
 """No route: ESRCH. No rule, no next hop object: ENOENT."""
@@ -26,7 +27,7 @@ class Writer:
         self._socket = socket
         self._encoder = Encoder(min(MAX_MESSAGES, socket.answer_limit), min(MAX_OCTETS, socket.send_limit))
 
-    def apply(self, serial: int, operations: Sequence[Operation]) -> Applied:
+    def apply(self, serial: int, operations: Sequence[Step]) -> Applied:
         """Do all of a batch that the kernel lets us do. Raises nothing."""
         failures: list[Failure] = []
         for chunk in self._encoder.chunks(operations):
@@ -58,7 +59,7 @@ class Writer:
             # Refusals between the last one that was read and the end are not known.
             number = error.errno or errno.EIO
             reason = f"the kernel's answer was lost: {os.strerror(number)}"
-            yield from (Failure(op, number, reason) for op in chunk.operations[answered:])
+            yield from (Failure(op, number, reason) for op in chunk.operations.since(answered))
 
 
 def _already_gone(operation: Operation, number: int) -> bool:
