@@ -56,7 +56,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add what the world looked like to the report of a test that failed."""
     report = yield
-    if report.when == "call" and report.failed:
+    if report.when != "teardown" and report.failed:
         world = getattr(item, "funcargs", {}).get("world")
         if isinstance(world, World):
             report.sections.append(("the world when it failed", world.describe()))

@@ -32,8 +32,8 @@ from vrfbgp.events import (
 from vrfbgp.kernel import Kernel
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.kernel.writer import Writer
-from vrfbgp.model import Family, KernelNexthop, KernelRoute, RouteKey, Rule, nlri_of
-from vrfbgp.operations import Failure, Operation
+from vrfbgp.model import PROTOCOL, Family, KernelNexthop, KernelRoute, RouteKey, Rule, nlri_of
+from vrfbgp.operations import Failure, Operation, Step
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRules, ReadTable, ReadTables
 
 CLONE_NEWNET = 0x40000000
@@ -105,13 +105,13 @@ class Bench:
 
     # -- the edge --
 
-    async def apply(self, *operations: Operation) -> tuple[Failure, ...]:
+    async def apply(self, *operations: Step) -> tuple[Failure, ...]:
         self._serial += 1
         serial = self._serial
         self.kernel.apply(serial, operations)
         return (await self.until(Applied, lambda event: event.serial == serial)).failures
 
-    async def done(self, *operations: Operation) -> None:
+    async def done(self, *operations: Step) -> None:
         """Apply; all must succeed."""
         assert await self.apply(*operations) == ()
 
@@ -126,7 +126,15 @@ class Bench:
         self.kernel.read(ReadTable(table, family))
         read = await self.until(TableRead, lambda event: event.table == table, since=since)
         assert read.family is family
-        return {route.key: route for route in read.routes}
+        found = {
+            key: KernelRoute(key, PROTOCOL, nhid=nexthop)
+            for metric, nexthops in read.ours.items()
+            for nlri, nexthop in nexthops.items()
+            for key in (RouteKey(table, family, nlri, metric),)
+        }
+        others = {route.key: route for route in read.routes}
+        assert len(found | others) == len(found) + len(others)
+        return found | others
 
     async def tables(self) -> frozenset[tuple[int, Family]]:
         since = len(self.events)

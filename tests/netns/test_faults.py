@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from labs.netns.manifests import network, peer
-from labs.netns.topology import LOCAL_AS, SERVED
+from labs.netns.topology import LOCAL_AS, SERVED, SERVER
+from labs.netns.traffic import Probe
 from labs.netns.waiting import stays_true, wait_for
-from tests.netns.world import METRIC, World
+from tests.netns.world import METRIC, World, tells
 
 PREFIX = "192.0.2.0/24"
 
@@ -47,7 +50,7 @@ def test_a_peer_that_does_not_answer_is_told(world: World) -> None:
 
 
 BAD = {
-    "syntax": ("kind: ExternalNetwork\n  metadata: [unclosed\n", "bad.yaml"),
+    "syntax": ("kind: ExternalNetwork\n  metadata: [unclosed\n", "YAML"),
     "unknown field": (
         "apiVersion: projectcalico.org/v3\nkind: ExternalNetwork\nmetadata:\n  name: blue\n"
         "spec:\n  routeTableIndex: 600\n  routeTabelIndex: 7\n",
@@ -75,39 +78,67 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("fault", BAD)
-def test_a_bad_file_at_start_lets_the_rest_run(world: World, fault: str) -> None:
-    text, told = BAD[fault]
+def forgotten(world: World, name: str) -> bool:
+    """Whether `status` has no word of a file any more."""
+    return not tells(world.daemon.status(), name)
+
+
+def test_bad_files_at_start_let_the_rest_run(world: World) -> None:
     world.save_basics()
-    world.config.save("bad.yaml", text)
+    files = {f"bad-{number}.yaml": bad for number, bad in enumerate(BAD.values())}
+    for name, (text, _told) in files.items():
+        world.config.save(name, text)
     world.daemon.start()
     world.wait_working("yellow")
-    world.wait_logged("bad.yaml", told)
-    world.wait_told("bad.yaml", told)
     done = world.check()
     assert done.returncode == 1
-    assert "bad.yaml" in done.stdout + done.stderr
-    assert told in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    world.config.remove("bad.yaml")
+    for name, (_text, told) in files.items():
+        world.wait_logged(name, told)
+        world.wait_told(name, told)
+        assert any(name in line for line in (done.stdout + done.stderr).splitlines())
+        assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr + world.daemon.log()
+    for name in files:
+        world.config.remove(name)
     world.wait_working("red", "yellow")
 
 
-@pytest.mark.parametrize("fault", BAD)
-def test_a_bad_file_while_running_changes_nothing(working: World, fault: str) -> None:
+@pytest.mark.parametrize("broken", ["gateways.yaml", "networks.yaml"])
+def test_x26_a_restart_with_a_broken_file_takes_nothing_away(working: World, broken: str) -> None:
     world = working
-    text, told = BAD[fault]
+    wait_for(lambda: world.network_status("red")["in_sync"], 90, "in sync")
+    before = world.our_rules()
+    world.daemon.stop()
+    world.config.save(broken, "{{{ [")
+    seen = len(world.daemon.log())
+    with Probe(world.workload("red"), SERVER) as probe:
+        probe.wait_answers("red")
+        world.daemon.start()
+        wait_for(lambda: "config.refused" in world.daemon.log()[seen:], 15, "the refusal is told")
+        stays_true(lambda: world.our_rules() == before, 2.0)
+        probe.wait_answers("red")
+    assert probe.tally.lost == probe.tally.unreachable == 0
+    assert set(probe.tally.answered) == {"red"}, "no packet leaves by main"
+
+
+def test_a_bad_file_while_running_changes_nothing(working: World) -> None:
+    world = working
     before = world.traces()
-    uptimes = {site.name: site.router.uptime(site.node_address) for site in world.topology.sites}
-    world.config.save("bad.yaml", text)
-    world.wait_told("bad.yaml", told)
-    assert world.traces() == before
-    # A good edit beside the bad file does not apply in part.
+    for number, (text, told) in enumerate(BAD.values()):
+        name = f"bad-{number}.yaml"
+        world.config.save(name, text)
+        world.wait_told(name, told)
+        assert world.traces() == before
+        world.config.remove(name)
+        wait_for(partial(forgotten, world, name), describe=f"{name} is forgotten")
+    # A good edit beside a bad file does not apply in part.
+    world.config.save("bad.yaml", BAD["unknown field"][0])
     world.config.save("networks.yaml", network("red", 510), network("yellow", 501))
+    world.wait_told("bad.yaml")
     stays_true(lambda: world.route(510, SERVED) is None, 2.0, "a config is refused whole")
     world.wait_working("red", "yellow")
     for site in world.topology.sites:
-        assert site.router.uptime(site.node_address) >= uptimes[site.name]
+        assert site.router.sessions_begun(site.node_address) == 1
     world.config.remove("bad.yaml")
     world.wait_route(510, SERVED, world.red.router_address)
     world.wait_working("red", "yellow")
@@ -138,13 +169,16 @@ def test_without_the_capability_it_says_so_in_one_line(world: World) -> None:
     assert not any(world.traces().values())
 
 
-def test_the_config_that_does_not_exist_is_told(world: World) -> None:
+def test_a_config_directory_that_does_not_exist_yet_is_told_and_waited_for(world: World) -> None:
+    there = world.config.path
     world.save_basics()
-    world.daemon.config.path = world.config.path / "nowhere"
-    process = world.daemon.start()
-    assert process.wait(30) != 0
-    assert "nowhere" in world.daemon.log()
-    assert "Traceback" not in world.daemon.log()
+    hidden = there.rename(there.with_name("elsewhere"))
+    world.daemon.start()
+    world.wait_logged(str(there), "No such file")
+    world.wait_told(str(there))
+    assert not any(world.traces().values())
+    hidden.rename(there)
+    world.wait_working("red", "yellow")
 
 
 def test_commands_without_a_daemon_say_so(world: World) -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from labs.netns.topology import FABRIC, NODE, POD, SCRIPTS, SERVED, SERVER
 from labs.netns.traffic import Capture, Probe, fetch, outcome
-from labs.netns.waiting import stays_true, wait_for
-from tests.netns.world import World
+from labs.netns.waiting import wait_for
+from tests.netns.world import PROTOCOL, World
 
 GATEWAYS = ("10.50.0.2", "10.50.0.3", "10.50.0.4", "10.50.0.5")
 PREFIX = "192.0.2.0/24"
@@ -80,31 +78,46 @@ def test_x28_the_node_and_a_pod_never_use_the_networks_tables(working: World) ->
 # -- X24: next hops that a peer made up ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("next_hop", "whose"),
-    [
-        ("172.16.2.140", "yellow's router"),
-        ("172.16.2.77", "nobody in yellow's subnet"),
-        (FABRIC, "the fabric's gateway"),
-        (NODE, "the node itself"),
-        ("10.50.0.4", "yellow's gateway"),
-        ("8.8.8.8", "only a default route covers it"),
-        ("172.16.1.10", "the node's own address in red"),
-    ],
-)
-def test_x24_a_made_up_next_hop_is_not_installed(working: World, next_hop: str, whose: str) -> None:
+ELSEWHERE = "172.16.98.0/24"
+MADE_UP = {
+    "yellow's router": "172.16.2.140",
+    "nobody in yellow's subnet": "172.16.2.77",
+    "the fabric's gateway": FABRIC,
+    "the node itself": NODE,
+    "yellow's gateway": "10.50.0.4",
+    "only a default route covers it": "8.8.8.8",
+    "the node's own address in red": "172.16.1.10",
+    "the user's own route to it leaves by no uplink": "172.16.98.7",
+}
+
+
+def test_x24_made_up_next_hops_are_not_installed(working: World) -> None:
     world = working
+    # A route of the user's own that leads out by the fabric is not ours to use for what a peer says.
+    world.node.ip(f"route add {ELSEWHERE} via {FABRIC} dev eth0 table 500 proto static")
+    prefixes = {f"192.0.2.{16 * number}/28": hop for number, hop in enumerate(MADE_UP.values())}
     with Capture(world.node, "eth0") as fabric, Capture(world.node, "yellow0") as yellow:
-        world.red.router.announce(PREFIX, next_hop=next_hop)
+        for prefix, hop in prefixes.items():
+            world.red.router.announce(prefix, next_hop=hop)
         world.red.router.announce("198.51.100.0/24")
         world.wait_route(world.red, "198.51.100.0/24", world.red.router_address)
-        stays_true(lambda: world.node.routes(500, "exact", PREFIX) == [], 1.0, f"not installed: {whose}")
-        world.wait_outcome("red", "unreachable", address="192.0.2.1")
+        wait_for(
+            lambda: world.peer_status("red", world.red.router_address)["received"] == len(prefixes) + 2,
+            describe="all of them are received",
+        )
+        for whose, prefix in zip(MADE_UP, prefixes, strict=True):
+            assert world.node.routes(500, "exact", prefix) == [], whose
+        targets = [prefix.replace("/28", "").rpartition(".") for prefix in prefixes]
+        addresses = [f"{net}.{int(last) + 1}" for net, _dot, last in targets]
+        for address in addresses:
+            assert outcome(world.workload("red"), address, timeout=0.3) in ("unreachable", "timeout")
         for wire in (fabric, yellow):
-            assert wire.packets(src=GATEWAYS, dst="192.0.2.1") == []
-    told = world.daemon.ask_json("explain", "red", PREFIX)
-    assert next_hop in json.dumps(told), "explain says why"
-    assert world.peer_status("red", world.red.router_address)["state"].lower() == "established"
+            assert wire.packets(src=GATEWAYS, dst=addresses) == []
+        world.wait_outcome("red", "unreachable", address=addresses[0])
+    for prefix, hop in prefixes.items():
+        told = world.daemon.ask_json("explain", "red", prefix)
+        assert hop in json.dumps(told), "explain says why"
+    assert world.red.router.sessions_begun("172.16.1.10") == 1
     world.wait_working("red", "yellow")
 
 
@@ -120,34 +133,17 @@ def test_x24_a_covering_route_of_the_own_network_still_takes_the_traffic(working
 # -- X26: at no time by main -----------------------------------------------------------------------
 
 
-@contextmanager
-def rule_times(world: World) -> Iterator[dict[str, float]]:
-    """When each rule came into being, by its text, as `ip monitor` tells it, in seconds since the epoch."""
-    found: dict[str, float] = {}
-    monitor = world.node.start("monitor", "ip", "-tshort", "monitor", "rule")
-    world.node.ip("rule add from 192.0.2.99 lookup main priority 9", "rule del priority 9")
-    wait_for(lambda: "192.0.2.99" in monitor.output(), describe="the monitor sees rules", interval=0.01)
-    yield found
-    monitor.stop()
-    for line in monitor.output().splitlines():
-        stamp, _, rule = line.partition("] ")
-        if not rule.startswith("Deleted"):
-            moment = time.mktime(time.strptime(stamp[1:20], "%Y-%m-%dT%H:%M:%S")) + float("0" + stamp[20:])
-            found.setdefault(rule.split(":", 1)[-1].strip(), moment)
-
-
 def test_x26_unreachable_is_the_first_thing_of_all(world: World) -> None:
     """Before any session, any route, and any other rule of ours."""
     world.save_basics()
     with Capture(world.node, "red0") as red, Capture(world.node, "yellow0") as yellow:
-        with rule_times(world) as times:
+        with world.monitor("rule", "route", "nexthop") as events:
             world.start()
-        ours = {text: at for text, at in times.items() if "proto" in text}
-        closing = {text: at for text, at in ours.items() if "unreachable" in text}
-        assert len(closing) == 2, str(times)
-        assert max(closing.values()) <= min(at for text, at in ours.items() if text not in closing)
+        ours = [event for event in events if f"proto {PROTOCOL}" in event.text]
+        assert ["unreachable" in event.text for event in ours[:2]] == [True, True]
+        assert not any("unreachable" in event.text for event in ours[2:])
         first_packet = min(packet.time for wire in (red, yellow) for packet in wire.packets(port=179))
-        assert max(closing.values()) < first_packet
+        assert ours[1].time < first_packet
 
 
 def test_x26_from_the_first_rule_on_no_packet_leaves_by_main(world: World) -> None:
@@ -197,6 +193,8 @@ def test_x26_an_edit_that_takes_the_ground_away_closes_the_gateway(working: Worl
         if edit == "node.yaml":
             probe.wait_sent(400)
         else:
-            world.wait_outcome("red", "unreachable")
+            wait_for(
+                lambda: probe.tally.unreachable >= 2, describe=lambda: f"ICMP unreachable: {probe.tally}"
+            )
         assert fabric.packets(dst=SERVER) == []
     assert set(probe.tally.answered) == {"red"}

@@ -24,12 +24,15 @@ from vrfbgp.model import (
 from vrfbgp.operations import (
     AddNexthop,
     AddRoute,
+    AddRoutes,
     AddRule,
     DeleteNexthop,
     DeleteRoute,
+    DeleteRoutes,
     DeleteRule,
     ReplaceNexthop,
     ReplaceRoute,
+    ReplaceRoutes,
 )
 
 A, B, GROUP, GROUP_2 = FIRST_ID, FIRST_ID + 1, FIRST_ID + 2, FIRST_ID + 3
@@ -274,6 +277,44 @@ async def test_100_000_routes_there_and_back(bench: Bench, compat: int) -> None:
     assert all(type(event).__name__ in {"Applied", "TableRead", "TablesRead"} for event in bench.events[-4:])
     await bench.done(*(DeleteRoute(route.key) for route in routes))
     assert await bench.table(500) == {}
+
+
+@in_namespace
+@pytest.mark.parametrize("compat", [1, 0])
+@pytest.mark.parametrize("family", Family)
+async def test_runs_of_routes_there_and_back(bench: Bench, family: Family, compat: int) -> None:
+    bench.sh(f"sysctl -qw net.ipv4.nexthop_compat_mode={compat}")
+    await objects(bench)
+    first, second = (GROUP, GROUP_2) if family is Family.IPV4 else (GROUP6, GROUP6)
+    nlris = [b"\x18" + (65536 + n).to_bytes(3, "big") for n in range(40_000)] + [b"\0", b"\x11\x0a\x01\x80"]
+    nexthops = [(first, second)[n % 2] for n in range(len(nlris))]
+    wanted = dict(zip(nlris, nexthops, strict=True))
+
+    async def standing() -> dict[bytes, object]:
+        return {key.nlri: route.value for key, route in (await bench.table(500, family)).items()}
+
+    # A run stands among others; the refusal of one of its routes names that route, and stops nothing.
+    taken = RouteKey(500, family, nlris[30_000], 20000)
+    await bench.done(AddRoute(taken, first))
+    failures = await bench.apply(
+        AddRoute(RouteKey(501, family, b"\0", 20000), first),
+        AddRoutes(500, family, 20000, nlris, nexthops),
+        DeleteRoute(RouteKey(501, family, b"\0", 20000)),
+    )
+    assert [(failure.operation, failure.errno) for failure in failures] == [
+        (AddRoute(taken, wanted[taken.nlri]), errno.EEXIST)
+    ]
+    assert await standing() == wanted | {taken.nlri: first}
+    assert await bench.tables() == {(500, family)}
+    turned = nexthops[::-1]
+    await bench.done(ReplaceRoutes(500, family, 20000, nlris, turned))
+    assert await standing() == dict(zip(nlris, turned, strict=True))
+    [failure] = await bench.apply(ReplaceRoutes(500, family, 20001, nlris[:1], [first]))
+    assert failure.operation == ReplaceRoute(RouteKey(500, family, nlris[0], 20001), first)
+    # What is gone already is no failure.
+    await bench.done(DeleteRoute(taken))
+    await bench.done(DeleteRoutes(500, family, 20000, nlris[100:]))
+    assert await standing() == dict(zip(nlris[:100], turned, strict=False))
 
 
 @in_namespace

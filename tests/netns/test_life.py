@@ -74,36 +74,36 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_p23_what_someone_damages_is_repaired_in_under_a_second(working: World, damage: str) -> None:
+def test_p23_what_someone_damages_is_repaired_in_under_a_second(working: World) -> None:
     world = working
     world.red.router.announce(PREFIX)
     world.wait_route(world.red, PREFIX, world.red.router_address)
     before = settled(world)
-    world.node.ip(DAMAGE[damage])
-    started = time.monotonic()
-    wait_for(
-        lambda: picture(world) == before,
-        REPAIR,
-        lambda: f"repaired: {damage}; before {before}, now {picture(world)}",
-        interval=0.02,
-    )
-    assert time.monotonic() - started < REPAIR
-    world.wait_working("red", "yellow")
+    for damage, line in DAMAGE.items():
+        world.node.ip(line)
+        started = time.monotonic()
+        wait_for(
+            lambda: picture(world) == before,
+            REPAIR,
+            f"repaired: {damage}; it was {before}",
+            interval=0.02,
+        )
+        assert time.monotonic() - started < REPAIR, damage
+        world.wait_working("red", "yellow")
 
 
-@pytest.mark.parametrize("which", ["object", "group"])
-def test_p23_a_deleted_next_hop_is_made_again(working: World, which: str) -> None:
+def test_p23_a_deleted_next_hop_is_made_again(working: World) -> None:
     world = working
     before = settled(world)
-    victim = next(
-        entry["id"]
-        for entry in world.traces()["nexthops"]
-        if ("group" in entry) == (which == "group") and (which == "group" or entry["dev"] == "red0")
-    )
-    world.node.ip(f"nexthop del id {victim}")
-    wait_for(lambda: picture(world) == before, REPAIR, lambda: str(picture(world)), interval=0.02)
-    world.wait_working("red", "yellow")
+    for which in ("group", "object"):
+        victim = next(
+            entry["id"]
+            for entry in world.traces()["nexthops"]
+            if ("group" in entry) == (which == "group") and entry.get("dev", "red0") == "red0"
+        )
+        world.node.ip(f"nexthop del id {victim}")
+        wait_for(lambda: picture(world) == before, REPAIR, lambda: str(picture(world)), interval=0.02)
+        world.wait_working("red", "yellow")
 
 
 def test_p23_a_rule_in_front_of_ours_is_not_touched(working: World) -> None:
@@ -136,7 +136,6 @@ def test_p25_of_a_deleted_peer_only_its_own_routes_go(world: World) -> None:
     world.red.routers[1].announce(SERVED, prepend=[65010])
     world.wait_route(world.red, PREFIX, second)
     assert world.gateways_of(world.red, SERVED) == {world.red.router_address}
-    uptime = world.red.router.uptime("172.16.1.10")
     with Probe(world.workload("red"), SERVER) as probe:
         probe.wait_answers("red")
         world.config.remove("second.yaml")
@@ -145,7 +144,7 @@ def test_p25_of_a_deleted_peer_only_its_own_routes_go(world: World) -> None:
     assert probe.tally.lost == probe.tally.unreachable == 0
     assert world.gateways_of(world.red, SERVED) == {world.red.router_address}
     wait_for(lambda: not world.red.routers[1].established(), describe=world.red.routers[1].describe)
-    assert world.red.router.uptime("172.16.1.10") > uptime
+    assert world.red.router.sessions_begun("172.16.1.10") == 1
     assert not any(rule.get("dst") == second for rule in world.our_rules())
     wait_for(
         lambda: second not in {entry.get("gateway") for entry in world.traces()["nexthops"]},

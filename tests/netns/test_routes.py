@@ -294,7 +294,7 @@ def test_p21_x25_a_peer_two_hops_away_by_the_users_own_route(world: World) -> No
     assert world.node.routes(500, "exact", USERS) == before, "the user's route is never ours to change"
 
 
-def test_p21_reachable_by_leads_to_a_far_peer(world: World) -> None:
+def test_p21_x25_reachable_by_leads_to_a_far_peer(world: World) -> None:
     far, address = world.topology.add_far_router(world.red, 65077)
     far.announce(FAR_SERVED)
     save_far(world, 65077, address, reachableBy=world.red.router_address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,39 +69,45 @@ def test_p4_one_rule_for_each_range_and_network_at_102_and_unreachable_behind(wo
     assert others == []
 
 
-@pytest.mark.parametrize("priority", [50, 103, 20000])
-def test_p4_the_rules_move_without_a_gap(working: World, priority: int) -> None:
+def rules_stand_at(world: World, priorities: set[int]) -> bool:
+    """Whether our rules are at these priorities, and at no other."""
+    return {rule["priority"] for rule in world.our_rules()} == priorities
+
+
+def test_p4_the_rules_move_without_a_gap(working: World) -> None:
     world = working
     with Capture(world.node, "eth0") as fabric, Probe(world.workload("red"), SERVER) as probe:
-        probe.wait_answers("red")
-        world.config.save("felix.yaml", felix(externalNetworkRoutingRulePriority=priority))
-        world.wait_steering(RED, (priority, "500"), (priority + 1, "unreachable"))
-        world.wait_steering(YELLOW, (priority, "501"), (priority + 1, "unreachable"))
+        for priority in (103, 50, 20000, 102):
+            probe.wait_answers("red")
+            world.config.save("felix.yaml", felix(externalNetworkRoutingRulePriority=priority))
+            world.wait_steering(RED, (priority, "500"), (priority + 1, "unreachable"))
+            world.wait_steering(YELLOW, (priority, "501"), (priority + 1, "unreachable"))
+            layout = {priority - 1, priority, priority + 1}
+            wait_for(partial(rules_stand_at, world, layout), describe=f"no rule but at {layout}")
         probe.wait_answers("red")
     assert probe.tally.lost == probe.tally.unreachable == 0
     assert set(probe.tally.answered) == {"red"}
     assert fabric.packets(dst=SERVER) == []
-    allowed = {priority - 1, priority, priority + 1}
-    wait_for(
-        lambda: {rule["priority"] for rule in world.our_rules()} <= allowed, describe="no old rule stays"
-    )
 
 
-@pytest.mark.parametrize("priority", [0, 1, 32766])
-def test_p4_a_priority_for_which_the_layout_does_not_fit_is_refused(working: World, priority: int) -> None:
+def test_p4_priorities_for_which_the_layout_does_not_fit_are_refused(working: World) -> None:
     world = working
     before = world.our_rules()
-    bad = felix(externalNetworkRoutingRulePriority=priority)
-    world.config.save("felix.yaml", bad)
-    world.wait_told("externalNetworkRoutingRulePriority")
-    assert world.our_rules() == before
+    for priority in (0, 1, 32766):
+        world.config.save("felix.yaml", felix(externalNetworkRoutingRulePriority=priority))
+        world.wait_told("externalNetworkRoutingRulePriority")
+        assert world.our_rules() == before
+        done = world.check()
+        assert done.returncode == 1
+        assert "externalNetworkRoutingRulePriority" in done.stdout + done.stderr
+        assert "refused" in (done.stdout + done.stderr).lower()
+        world.config.save("felix.yaml", felix(externalNetworkRoutingRulePriority=102))
+        wait_for(
+            lambda: not tells(world.daemon.status(), "externalNetworkRoutingRulePriority"),
+            describe="the refusal is over",
+        )
+        assert world.our_rules() == before
     world.wait_working("red", "yellow")
-    done = world.check()
-    assert done.returncode == 1
-    assert "externalNetworkRoutingRulePriority" in done.stdout + done.stderr
-    assert "refused" in (done.stdout + done.stderr).lower()
-    world.config.save("felix.yaml", felix(externalNetworkRoutingRulePriority=110))
-    world.wait_steering(RED, (110, "500"), (111, "unreachable"))
 
 
 def test_p4_the_gateways_node_selector_decides_on_which_nodes(world: World) -> None:
@@ -275,18 +282,22 @@ def test_x9_replies_pass_a_strict_reverse_path_filter(world: World) -> None:
 # -- X1: tables that can't be used -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", [0, 253, 254, 255])
-def test_x1_a_reserved_table_at_start_stops_that_network_alone(world: World, table: int) -> None:
-    world.save_basics(red=network("red", table))
-    main = world.node.routes("main")
+def test_x1_reserved_tables_at_start_stop_those_networks_alone(world: World) -> None:
+    reserved = {"red": 254, "zero": 0, "default": 253, "local": 255}
+    world.save_basics(red=network("red", reserved["red"]))
+    for name in ("zero", "default", "local"):
+        world.config.save(f"{name}.yaml", network(name, reserved[name]))
+    held = {table: world.node.routes(table) for table in ("main", "default")}
     world.daemon.start()
     world.wait_working("yellow")
-    world.wait_told("red", "table")
+    for name in reserved:
+        world.wait_told(f"ExternalNetwork {name}", "table")
     world.wait_outcome("red", "unreachable")
-    assert world.node.routes("main") == main
+    assert {table: world.node.routes(table) for table in held} == held
     done = world.check()
     assert done.returncode == 1
-    assert "routeTableIndex" in done.stdout + done.stderr
+    for name in reserved:
+        assert f"ExternalNetwork {name}" in done.stdout + done.stderr
 
 
 def test_x1_a_table_of_two_networks_at_start_stops_both_and_no_other(world: World) -> None:

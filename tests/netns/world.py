@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -21,6 +25,18 @@ NODE_NAME = "node-1"
 RED = "10.50.0.2/31"
 """The red gateway's range; the gateway itself is .2."""
 YELLOW = "10.50.0.4/31"
+
+
+FIRST_MARK, LAST_MARK = "192.0.2.253", "192.0.2.254"
+"""Sources of rules that come and go, by which a monitor knows that it has seen all between them."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change in the kernel, as `ip monitor` tells it; `time` is in seconds since the epoch."""
+
+    time: float
+    text: str
 
 
 class World:
@@ -163,6 +179,34 @@ class World:
         routes = [r for r in self.node.routes("all") if r.get("protocol") == str(PROTOCOL)]
         nexthops = [n for n in self.node.show("nexthop show") if n.get("protocol") == str(PROTOCOL)]
         return {"routes": routes, "rules": self.our_rules(), "nexthops": nexthops}
+
+    @contextmanager
+    def monitor(self, *objects: str) -> Iterator[list[Event]]:
+        """What changes in the node's kernel (`rule`, `route`, `nexthop`) in a `with` block, in order.
+
+        The list is filled when the block ends.
+        """
+        events: list[Event] = []
+        running = self.node.start("monitor", "ip", "-4", "-tshort", "monitor", *objects)
+
+        def sees() -> bool:
+            self._mark(FIRST_MARK)
+            return FIRST_MARK in running.output()
+
+        wait_for(sees, describe="the monitor sees rules", interval=0.02)
+        yield events
+        self._mark(LAST_MARK)
+        wait_for(lambda: LAST_MARK in running.output(), describe="the monitor sees the last mark")
+        running.stop()
+        for line in running.output().splitlines():
+            stamp, _, text = line.partition("] ")
+            if FIRST_MARK not in text and LAST_MARK not in text:
+                whole, _, fraction = stamp.lstrip("[").partition(".")
+                second = time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+                events.append(Event(second + float(f"0.{fraction}"), text.strip()))
+
+    def _mark(self, address: str) -> None:
+        self.node.ip(f"rule add from {address} lookup main priority 9", f"rule del from {address} priority 9")
 
     def daemon_processes(self) -> list[int]:
         """The pids in the node's namespace: the daemon and its children, no other process runs there."""

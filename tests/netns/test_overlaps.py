@@ -1,0 +1,77 @@
+"""Where objects get in each other's way: overlapping ranges, covering prefixes, open and closed networks."""
+
+from __future__ import annotations
+
+from labs.netns.manifests import OURS, gateway, network
+from labs.netns.topology import POD, SERVED
+from labs.netns.traffic import Capture, outcome
+from labs.netns.waiting import wait_for
+from tests.netns.test_steering import CLUSTER, save_cluster, serve_pod
+from tests.netns.world import RED, YELLOW, World
+
+WIDE = "10.50.0.0/29"
+"""Holds the ranges of both gateways."""
+
+
+def test_x23_overlapping_ranges_with_different_networks_close_both_gateways(world: World) -> None:
+    world.save_basics()
+    world.config.save("wide.yaml", gateway("wide", ["yellow"], WIDE))
+    with Capture(world.node, "yellow0") as yellow:
+        world.daemon.start()
+        wait_for(lambda: world.route(world.red, SERVED), describe="red's session works")
+        world.wait_outcome("red", "unreachable")
+        # Yellow's own gateway has the same networks as the wide one: nothing speaks against it.
+        world.wait_working("yellow")
+        assert yellow.packets(src="10.50.0.2") == []
+    world.wait_told("default/wide", "overlap")
+    world.wait_told("default/red", "overlap")
+    assert world.check().returncode == 1
+    world.config.remove("wide.yaml")
+    world.wait_working("red", "yellow")
+
+
+def test_x23_overlapping_ranges_are_refused_while_running(working: World) -> None:
+    world = working
+    before = world.our_rules()
+    world.config.save("wide.yaml", gateway("wide", ["yellow"], WIDE))
+    world.wait_told("default/wide", "overlap")
+    assert world.our_rules() == before
+    world.wait_working("red", "yellow")
+
+
+def test_x27_a_prefix_that_covers_the_other_networks_takes_the_traffic_and_is_told(world: World) -> None:
+    world.save_both("red", "yellow")
+    world.red.router.announce("0.0.0.0/0")
+    world.yellow.router.announce("105.9.0.0/24")
+    world.start()
+    world.wait_route(world.yellow, "105.9.0.0/24", world.yellow.router_address)
+    world.wait_route(world.red, "0.0.0.0/0", world.red.router_address)
+    world.wait_told("0.0.0.0/0")
+    with Capture(world.node, "yellow0") as yellow, Capture(world.node, "red0") as red:
+        assert outcome(world.workload("red"), "105.9.0.1") != "yellow-only"
+        assert red.packets(src="10.50.0.2", dst="105.9.0.1")
+        assert yellow.packets(src="10.50.0.2") == []
+
+
+def test_x29_a_learned_prefix_that_covers_the_cluster_is_installed_and_the_cluster_reached(
+    world: World,
+) -> None:
+    world.save_basics()
+    save_cluster(world)
+    serve_pod(world)
+    world.start()
+    world.red.router.announce("10.0.0.0/8")
+    world.wait_route(world.red, "10.0.0.0/8", world.red.router_address)
+    banners = {address: outcome(world.workload("red"), address) for address in CLUSTER}
+    assert banners == {address: "pod" if address == POD else "fabric" for address in CLUSTER}
+
+
+def test_x30_a_gateway_of_an_open_and_a_closed_network_is_closed(world: World) -> None:
+    world.save_both("red", "yellow")
+    world.config.save(
+        "networks.yaml", network("red", 500, api_version=OURS, failureMode="Open"), network("yellow", 501)
+    )
+    world.start()
+    assert world.steering(RED) == [(102, "500"), (103, "501"), (104, "unreachable")]
+    world.wait_outcome("red", "unreachable", address="198.51.100.1")
+    assert world.steering(YELLOW) == [(102, "501"), (103, "unreachable")]
