@@ -99,7 +99,7 @@ class Reconciler:
         self._unconfirmed: dict[Rule, int] = {}
         """Rules handed out and not acknowledged yet, with the serial of their batch."""
         self._replaced = 0
-        """Serial of the last batch that led a route elsewhere; next hops are kept until it is acknowledged."""
+        """Serial of the last batch that led a route elsewhere; next hops are kept until it is acked."""
         self._acknowledged = 0
         self._reading: set[ReadRequest] = set()
         self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}

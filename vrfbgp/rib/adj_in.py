@@ -12,6 +12,7 @@ from collections.abc import Iterable, Set
 from vrfbgp.model import Family, Nlri, Path
 from vrfbgp.rib.policy import ImportPolicy
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.update import Unsuspected
 
 
 class AdjRibIn:
@@ -30,28 +31,64 @@ class AdjRibIn:
 
     def announce(self, nlris: Iterable[Nlri], path: Path, policy: ImportPolicy) -> list[Nlri]:
         """The prefixes are now announced with `path`; those whose accepted path changed."""
-        changed = []
-        whole = policy.refuses(path.attributes)
-        for nlri in nlris:
-            self.stale.discard(nlri)
-            refusal = whole or policy.refuses_prefix(self.family, nlri)
-            if refusal is not None:
-                self.refused[nlri] = path, refusal
-                if self.paths.pop(nlri, None) is not None:
-                    changed.append(nlri)
-            else:
+        nlris = nlris if isinstance(nlris, list) else list(nlris)
+        if self.stale:
+            self.stale.difference_update(nlris)
+        refusal = policy.refuses(path.attributes)
+        if refusal is not None:
+            return self._refuse(nlris, path, refusal)
+        changed: list[Nlri] = []
+        if not isinstance(nlris, Unsuspected):
+            reasons = [policy.refuses_prefix(self.family, nlri) for nlri in nlris]
+            if any(reasons):
+                judged = list(zip(nlris, reasons, strict=True))
+                nlris = [nlri for nlri, reason in judged if reason is None]
+                for nlri, reason in judged:
+                    if reason is not None:
+                        changed += self._refuse((nlri,), path, reason)
+        if self.refused and not self.refused.keys().isdisjoint(nlris):
+            for nlri in nlris:
                 self.refused.pop(nlri, None)
-                if self.paths.get(nlri) != path:
-                    self.paths[nlri] = path
-                    changed.append(nlri)
-        return changed
+        accepted = self._accept(nlris, path)
+        return [*changed, *accepted] if changed else accepted
 
     def withdraw(self, nlris: Iterable[Nlri]) -> list[Nlri]:
         """The prefixes are no longer announced; those whose accepted path went."""
+        nlris = nlris if isinstance(nlris, list) else list(nlris)
+        if self.stale:
+            self.stale.difference_update(nlris)
+        if self.refused:
+            for nlri in nlris:
+                self.refused.pop(nlri, None)
+        forget = self.paths.pop
+        return [nlri for nlri in nlris if forget(nlri, None) is not None]
+
+    def _accept(self, nlris: list[Nlri], path: Path) -> list[Nlri]:
+        paths = self.paths
+        if paths.keys().isdisjoint(nlris):
+            fresh = dict.fromkeys(nlris, path)
+            paths.update(fresh)
+            return nlris if len(fresh) == len(nlris) else list(fresh)
+        changed = []
+        equal = other = path
+        for nlri in nlris:
+            old = paths.get(nlri)
+            # neighbours mostly had one path in common: it is compared once
+            if old is equal or old is path:
+                continue
+            if old is not None and old is not other:
+                if old == path:
+                    equal = old
+                    continue
+                other = old
+            paths[nlri] = path
+            changed.append(nlri)
+        return changed
+
+    def _refuse(self, nlris: Iterable[Nlri], path: Path, refusal: Refusal) -> list[Nlri]:
         changed = []
         for nlri in nlris:
-            self.stale.discard(nlri)
-            self.refused.pop(nlri, None)
+            self.refused[nlri] = path, refusal
             if self.paths.pop(nlri, None) is not None:
                 changed.append(nlri)
         return changed

@@ -11,71 +11,33 @@ the faults that RFC 7606 lets pass. The way through the modules, in order:
     nlri        cuts a field of NLRI into prefixes
     intern      equal attribute blocks are read once and shared
 
-This is the exact way, which takes everything apart octet by octet, and it is the reference. A fast way for
-the ordinary (attributes in canonical order and well formed, prefixes without stray bits) belongs at the
-top of `Decoder._update`: if regular expressions cover both fields to the last octet, their groups are the
-answer; if one octet is left over, the message goes the way written here. Such a way is right if, for every
-message, it either declines or yields an `Update` equal to this one's. That is what its tests have to
-check, on the messages that this way's own tests use: generated ones (`tests/unit/rib/strategies.py`) and
-mutated ones (`tests/fuzz`). This way is itself compared with ExaBGP's decoder, in `test_oracle.py` there.
+    fast        in front of all this: ordinary IPv4 messages, without taking them apart
+    unread      ordinary attributes, that are read when somebody looks
+
+What is here is the exact way, which takes everything apart octet by octet. The fast way is right if, for
+every message, it either declines or yields an `Update` equal to the exact one's; that is what its tests
+check. The exact way is itself compared with ExaBGP's decoder, in `tests/unit/rib/test_oracle.py`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vrfbgp.events import Negotiated
-from vrfbgp.model import Attributes, Family, IPAddress, Nlri
+from vrfbgp.model import Attributes, Family, IPAddress
 from vrfbgp.rib import multiprotocol
 from vrfbgp.rib.attributes import DISCARD, MANDATORY, WITHDRAW, Block, Dialect, parse, split
 from vrfbgp.rib.errors import Code, Fault, Reason, Reset, SessionError, Subcode, reset
+from vrfbgp.rib.fast import HEADER, MARKER, SHORTEST, UPDATE, Fast
 from vrfbgp.rib.intern import Interned
 from vrfbgp.rib.nlri import NlriError, identified_prefixes, prefixes
+from vrfbgp.rib.unread import Recognizer
+from vrfbgp.rib.update import Announced, Prefixes, Update
 
-MARKER = b"\xff" * 16
-HEADER = 19
-UPDATE = 2
-SHORTEST = 23
 LONGEST, LONGEST_EXTENDED = 4096, 65535
-"""Octets of an UPDATE (RFC 4271 4.1 and 4.3, RFC 8654 4)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prefixes:
-    """Prefixes of one field, in wire order.
-
-    `path_ids` is empty unless the peer sends path identifiers in this family (RFC 7911); then it has the
-    identifier of each prefix, in the same order.
-    """
-
-    family: Family
-    nlri: Sequence[Nlri]
-    path_ids: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """Prefixes that the peer reaches with these attributes; equal attributes are mostly one object."""
-
-    family: Family
-    nlri: Sequence[Nlri]
-    attributes: Attributes
-    path_ids: Sequence[int] = ()
-    """As in `Prefixes`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """One UPDATE. Apply `withdrawn` first: a prefix in both is announced (RFC 4271 4.3)."""
-
-    withdrawn: tuple[Prefixes, ...] = ()
-    """With what was announced, if the message is treated as withdraw."""
-    announced: tuple[Announced, ...] = ()
-    end_of_rib: Family | None = None
-    """RFC 4724 2; such a message has nothing else."""
-    faults: tuple[Fault, ...] = ()
+"""Octets of an UPDATE (RFC 4271 4.1, RFC 8654 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +52,9 @@ class _Outcome:
 
 
 class Decoder:
-    """Decodes the UPDATEs of one session, from its Established to its end."""
+    """Decodes the UPDATEs of one session, from its Established to its end; `exact`: all in the exact way."""
 
-    def __init__(self, negotiated: Negotiated, internal: bool) -> None:
+    def __init__(self, negotiated: Negotiated, internal: bool, *, exact: bool = False) -> None:
         self.faults: Counter[Fault] = Counter()
         """How often what was found since the session began."""
         self._families = negotiated.families
@@ -104,6 +66,10 @@ class Decoder:
         self._multiprotocol: Interned[_Outcome] = Interned()
         """By the next hop of MP_REACH_NLRI, its length before it, and such a block."""
         self._over = False
+        self._recognizer = Recognizer(internal) if negotiated.asn4 else None
+        self._fast: Fast | None = None
+        if not exact and Family.IPV4 in negotiated.families - negotiated.add_path:
+            self._fast = Fast(self._longest, self._faultless)
 
     def block(self, data: bytes) -> Iterator[Update | SessionError]:
         """Decode a run of whole messages.
@@ -113,6 +79,10 @@ class Decoder:
         """
         at, end = 0, len(data)
         while at < end and not self._over:
+            if self._fast is not None:
+                at = yield from self._fast.updates(data, at)
+                if at == end:
+                    return
             found: Update | SessionError
             try:
                 stop = self._message_end(data, at)
@@ -158,6 +128,19 @@ class Decoder:
         if announced:
             draft.announce(self._prefixes(announced, Family.IPV4, Code.MESSAGE, draft), outcome)
         return draft.update()
+
+    def _faultless(self, block: bytes) -> Attributes | None:
+        """The attributes of IPv4 prefixes with this block; None if a fault or more routes are in it."""
+        if self._recognizer is not None and (unread := self._recognizer.unread(block)) is not None:
+            return unread
+        try:
+            cut = split(block)
+            if cut.reach is not None or cut.unreach is not None:
+                return None
+            outcome = self._native.made(block, lambda: self._outcome(cut))
+        except Reset:
+            return None
+        return None if outcome.faults or outcome.missing else outcome.attributes
 
     def _unreached(self, value: bytes, draft: _Draft) -> Prefixes | None:
         family = multiprotocol.family_of(value, Code.MP_UNREACH_NLRI)

@@ -5,13 +5,14 @@ Two questions, asked once per UPDATE and once per prefix, so that the common "ye
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from vrfbgp.model import Attributes, Family, Nlri
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.unread import Unread
 
-_IPV4_MARTIANS = frozenset({0, 127, *range(224, 256)})
+IPV4_MARTIANS = frozenset({0, 127, *range(224, 256)})
 """First octets: "this network", loopback, multicast and reserved (RFC 6890 2.2.2)."""
 
 
@@ -22,9 +23,15 @@ class ImportPolicy:
     local_as: int
     router_id: IPv4Address
     allowed_local_as: int = 0
+    _local_as_octets: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_local_as_octets", self.local_as.to_bytes(4, "big"))
 
     def refuses(self, attributes: Attributes) -> Refusal | None:
         """A reason against every prefix of an UPDATE with these attributes."""
+        if isinstance(attributes, Unread) and not attributes.mentions(self._local_as_octets):
+            return None  # nor do ordinary attributes have an ORIGINATOR_ID
         if attributes.originator_id == self.router_id:
             return Refusal.OWN_ORIGINATOR
         seen = sum(asns.count(self.local_as) for _, asns in attributes.as_path)
@@ -42,7 +49,7 @@ def is_martian(family: Family, nlri: Nlri) -> bool:
         return False
     first = nlri[1]
     if family is Family.IPV4:
-        return first in _IPV4_MARTIANS or (length >= 16 and nlri[1:3] == b"\xa9\xfe")
+        return first in IPV4_MARTIANS or (length >= 16 and nlri[1:3] == b"\xa9\xfe")
     if first == 0:
         # ::/8 holds the unspecified, the loopback and the mapped addresses (RFC 4291 2.5); but 64:ff9b::/96
         # is a translator's prefix (RFC 6052) and may be routed.

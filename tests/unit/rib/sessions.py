@@ -20,6 +20,7 @@ def decoder(
     families: Iterable[Family] = BOTH,
     add_path: Iterable[Family] = (),
     extended_message: bool = False,
+    exact: bool = False,
 ) -> Decoder:
     """A decoder of a session with both families, external unless told."""
     negotiated = Negotiated(
@@ -32,7 +33,7 @@ def decoder(
         add_path=frozenset(add_path),
         extended_message=extended_message,
     )
-    return Decoder(negotiated, internal)
+    return Decoder(negotiated, internal, exact=exact)
 
 
 def decoded(data: bytes, by: Decoder | None = None) -> list[Update | SessionError]:

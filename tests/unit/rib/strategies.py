@@ -22,8 +22,14 @@ class Speech:
     asn4: bool
     add_path: frozenset[Family]
 
-    def decoder(self) -> Decoder:
-        return decoder(internal=self.internal, asn4=self.asn4, add_path=self.add_path, extended_message=True)
+    def decoder(self, *, exact: bool = False) -> Decoder:
+        return decoder(
+            internal=self.internal,
+            asn4=self.asn4,
+            add_path=self.add_path,
+            extended_message=True,
+            exact=exact,
+        )
 
 
 speeches = st.builds(
@@ -101,6 +107,47 @@ def blocks(draw: st.DrawFn, speech: Speech, *, native: bool) -> bytes:
     order = draw(st.permutations(sorted(values)))
     flags = {code: wire.FLAGS[code] | (0x10 if code in extended else 0) for code in values}
     return b"".join(wire.attribute(code, values[code], flags[code]) for code in order)
+
+
+@st.composite
+def orderly_blocks(draw: st.DrawFn, speech: Speech) -> bytes:
+    """Attributes in the order of their codes, with the flags that daemons send: most of them ordinary."""
+
+    def number() -> bytes:
+        return pack("!I", draw(octets4))
+
+    least_of_four_octets = st.sampled_from([65536, 131072]) if speech.asn4 else st.nothing()
+    numbers = draw(st.lists(as_numbers(speech.asn4) | least_of_four_octets, max_size=8))
+    path = wire.as_path_value(numbers, speech.asn4) if numbers else b""
+    parts = [
+        wire.attribute(1, bytes((draw(st.integers(0, 2)),))),
+        wire.attribute(2, path, draw(st.sampled_from([0x40, 0x50]))),
+        wire.attribute(3, IPv4Address(draw(host_addresses)).packed),
+    ]
+    aggregator = pack("!I" if speech.asn4 else "!H", draw(as_numbers(speech.asn4)))
+    optional = {4: number, 6: bytes, 7: lambda: aggregator + number()}
+    if speech.internal:
+        optional[5] = number
+    for code, octets in {8: 4, 16: 8, 32: 12}.items():
+        optional[code] = lambda octets=octets: draw(units(octets, 3))  # type: ignore[misc]
+    codes = sorted(draw(st.sets(st.sampled_from(sorted(optional)))))
+    if codes[-2:] == [16, 32] and draw(st.booleans()):
+        codes[-2:] = [32, 16]  # as FRR does
+    for code in codes:
+        partial = draw(st.sampled_from([0, 0x20])) if code in (7, 8, 16, 32) else 0
+        parts.append(wire.attribute(code, optional[code](), wire.FLAGS[code] | partial))
+    return b"".join(parts)
+
+
+@st.composite
+def orderly(draw: st.DrawFn, speech: Speech) -> bytes:
+    """An UPDATE of IPv4 as it mostly is: prefixes without stray bits, attributes in order."""
+    ids = Family.IPV4 in speech.add_path
+    withdrawn = draw(fields(Family.IPV4, ids, stray=False)) if draw(st.booleans()) else b""
+    if withdrawn and draw(st.booleans()):
+        return wire.message(withdrawn)
+    announced = draw(fields(Family.IPV4, ids, stray=False, least=1))
+    return wire.message(withdrawn, draw(orderly_blocks(speech)), announced)
 
 
 @st.composite

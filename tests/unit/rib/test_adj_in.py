@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vrfbgp.model import Attributes, Family, Path, PeerId, nlri_of
 from vrfbgp.rib.adj_in import AdjRibIn
-from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.rib.policy import ImportPolicy, is_martian
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.update import Unsuspected
 
 PEER = PeerId("red", ip_address("172.16.1.1"))
 POLICY = ImportPolicy(64512, IPv4Address("10.0.0.1"))
@@ -91,3 +97,60 @@ def test_clear_forgets_all() -> None:
     assert made.clear() == [P, Q]
     assert len(made) == 0
     assert made.stale == set()
+
+
+PREFIXES = [bytes((24, first, 0, last)) for first in (10, 127, 192) for last in range(3)]
+PATHS = [path(*ases, med=med) for ases in ((64501,), (64501, 64512)) for med in (1, 2)]
+PATHS += [replace(one, attributes=replace(one.attributes)) for one in PATHS]
+"""Each twice: equal, and not the same."""
+some = st.lists(st.sampled_from(PREFIXES), max_size=5)
+steps = st.one_of(
+    st.tuples(st.just("announce"), some, st.sampled_from(PATHS)),
+    st.tuples(st.just("withdraw"), some),
+    st.tuples(st.just("stale")),
+    st.tuples(st.just("sweep")),
+)
+
+
+@given(st.lists(steps, max_size=12))
+def test_it_is_what_one_prefix_after_the_other_would_make_of_it(script: list[Any]) -> None:
+    made, accepted, refused, stale = AdjRibIn(Family.IPV4), dict[Any, Any](), dict[Any, Any](), set[Any]()
+    for step, *how in script:
+        before = dict(accepted)
+        match step:
+            case "announce":
+                nlris, one = how
+                for nlri in nlris:
+                    reason = POLICY.refuses(one.attributes) or POLICY.refuses_prefix(Family.IPV4, nlri)
+                    stale.discard(nlri)
+                    accepted.pop(nlri, None)
+                    refused.pop(nlri, None)
+                    if reason:
+                        refused[nlri] = one, reason
+                    else:
+                        accepted[nlri] = one
+                safe = not any(is_martian(Family.IPV4, nlri) for nlri in nlris)
+                changed = made.announce(Unsuspected(nlris) if safe else tuple(nlris), one, POLICY)
+            case "withdraw" | "sweep":
+                gone = how[0] if how else stale
+                changed = made.withdraw(gone) if how else made.sweep()
+                for nlri in list(gone):
+                    stale.discard(nlri)
+                    accepted.pop(nlri, None)
+                    refused.pop(nlri, None)
+            case _:
+                made.mark_stale()
+                stale, changed = {*accepted, *refused}, []
+        assert (made.paths, made.refused, made.stale) == (accepted, refused, stale)
+        assert len(set(changed)) == len(changed)
+        assert set(changed) == {
+            nlri for nlri in before.keys() | accepted.keys() if before.get(nlri) != accepted.get(nlri)
+        }
+
+
+def test_a_path_equal_to_the_one_that_is_there_does_not_take_its_place() -> None:
+    """So that paths which a peer announces again, after a refresh, don't exist twice."""
+    made = adj(P, Q)
+    kept = made.paths[P]
+    assert made.announce(Unsuspected([P, Q]), path(64501), POLICY) == []
+    assert made.paths[P] is made.paths[Q] is kept

@@ -90,7 +90,7 @@ def test_a_peer_that_never_repeats_itself_makes_nothing_grow(over_ipv6: bool) ->
     """What is remembered of attributes nobody uses any more is bounded."""
 
     def alive() -> int:
-        return sum(type(one) is Attributes for one in gc.get_objects())
+        return sum(isinstance(one, Attributes) for one in gc.get_objects())
 
     before, by = alive(), decoder()
     for number in range(20_000):

@@ -1,4 +1,4 @@
-"""Next hop resolution: on the network's own uplinks only, never by a default route, one step by what is learned."""
+"""Next hop resolution: on own uplinks only, never by a default route, one step by what is learned."""
 
 from __future__ import annotations
 

@@ -1,0 +1,280 @@
+"""The fast way says what the exact way says, or nothing; and of ordinary messages it does say something."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from ipaddress import IPv4Address
+from itertools import product
+from pathlib import Path
+from struct import pack
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.rib import recorded, wire
+from tests.unit.rib.sessions import announced, decoded, decoder, one_update, prefix, withdrawn
+from tests.unit.rib.strategies import Speech, messages, mutated, orderly, speeches
+from vrfbgp.model import Attributes, Family
+from vrfbgp.rib.decode import Update
+from vrfbgp.rib.errors import SessionError
+from vrfbgp.rib.fast import Fast
+from vrfbgp.rib.policy import ImportPolicy, is_martian
+from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.unread import Recognizer, Unread
+from vrfbgp.rib.update import Unsuspected
+
+PLAIN = Speech(internal=False, asn4=True, add_path=frozenset())
+
+
+def fast(*, internal: bool = False) -> Fast:
+    """The fast way alone, of a four-octet session; attributes that are not ordinary are declined."""
+    return Fast(65535, Recognizer(internal).unread)
+
+
+def taken(data: bytes, by: Fast | None = None) -> bool:
+    """Whether all of it goes the fast way."""
+    updates = (by or fast()).updates(data, 0)
+    try:
+        while True:
+            next(updates)
+    except StopIteration as stop:
+        return bool(stop.value == len(data))
+
+
+def same(data: bytes, speech: Speech) -> None:
+    """Both ways come to the same, also of what they have seen before."""
+    quick, exact = speech.decoder(), speech.decoder(exact=True)
+    for _ in range(2):
+        found, expected = decoded(data, quick), decoded(data, exact)
+        assert found == expected
+        for one, other in zip(found, expected, strict=True):
+            if isinstance(one, Update) and isinstance(other, Update):
+                for run, reference in zip(one.announced, other.announced, strict=True):
+                    assert hash(run.attributes) == hash(reference.attributes)
+                    assert run.attributes.as_path_length == reference.attributes.as_path_length
+    assert quick.faults == exact.faults
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_orderly_messages(data: st.DataObject) -> None:
+    speech = data.draw(speeches)
+    same(b"".join(data.draw(st.lists(orderly(speech), min_size=1, max_size=4))), speech)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_orderly_messages_with_a_few_octets_changed(data: st.DataObject) -> None:
+    speech = data.draw(speeches)
+    original = data.draw(orderly(speech))
+    same(original + data.draw(mutated(original)) + original, speech)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_any_messages(data: st.DataObject) -> None:
+    speech = data.draw(speeches)
+    one = orderly(speech) | messages(speech)
+    same(b"".join(data.draw(st.lists(one | one.flatmap(mutated), min_size=1, max_size=4))), speech)
+
+
+@given(st.lists(st.binary(min_size=4, max_size=60), max_size=3))
+def test_any_octets_behind_good_headers(bodies: list[bytes]) -> None:
+    same(b"".join(wire.header(19 + len(body)) + body for body in bodies), PLAIN)
+
+
+@given(st.binary(max_size=60), st.integers(0, 80), st.integers(0, 255))
+def test_any_header(body: bytes, length: int, kind: int) -> None:
+    same(wire.header(length, kind) + body, PLAIN)
+
+
+@pytest.mark.parametrize("internal", [False, True])
+@pytest.mark.parametrize("file", recorded.FILES, ids=lambda file: file.stem)
+def test_recorded_messages(file: Path, internal: bool) -> None:
+    speech = Speech(internal, recorded.four_octet(file), frozenset())
+    same(b"".join(recorded.messages(file)), speech)
+
+
+@pytest.mark.parametrize("daemon", ["bird", "frr"])
+def test_what_other_daemons_send_is_ordinary(daemon: str) -> None:
+    (file,) = (file for file in recorded.FILES if file.stem == f"{daemon}-as4")
+    of_ipv4 = [
+        message
+        for message in recorded.messages(file)
+        if any(run.family is Family.IPV4 for run in one_update(message).announced)
+    ]
+    assert len(of_ipv4) >= 3
+    assert all(map(taken, of_ipv4))
+
+
+@settings(max_examples=100, deadline=None)
+@given(orderly(PLAIN))
+def test_orderly_messages_are_ordinary(message: bytes) -> None:
+    """Unless four zero octets somewhere in the AS_PATH look like AS 0."""
+    assert taken(message) or bytes(4) in message
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        wire.end_of_rib(),
+        wire.end_of_rib(Family.IPV6),
+        wire.update(["2001:db8::/32"], next_hop="2001:db8::1"),
+        wire.update(["10.0.0.0/8"], as_path=[64501, 0]),
+        wire.update(["10.0.0.0/8"], as_path=[(wire.SET, (1, 2))]),
+        wire.update(["10.0.0.0/8"], local_pref=100),
+        wire.update(["10.0.0.0/8"], next_hop="127.0.0.1"),
+        wire.update(["10.0.0.0/8"], next_hop="224.0.0.1"),
+        wire.message(attributes=wire.attributes(next_hop="192.0.2.1")),
+        wire.message(wire.nlri("10.0.0.0/8"), wire.attributes(next_hop="192.0.2.1")),
+        wire.message(b"\x09\x0a\x40"),
+        wire.message(attributes=wire.attributes(next_hop="192.0.2.1"), nlri=b"\x09\x0a\x01"),
+        wire.message(attributes=wire.attributes(next_hop="192.0.2.1"), nlri=b"\x08\x0a\x21\x0a\0\0\0\0"),
+    ],
+)
+def test_what_is_not_ordinary_is_declined(message: bytes) -> None:
+    assert not taken(message)
+    same(message, PLAIN)
+
+
+EXTENDED, LARGE = wire.attribute(16, bytes(8)), wire.attribute(32, pack("!III", 1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("more", "ordinary"),
+    [
+        (EXTENDED + LARGE, True),
+        (LARGE + EXTENDED, True),
+        (EXTENDED + LARGE + EXTENDED, False),
+        (LARGE + LARGE, False),
+        (wire.attribute(7, pack("!II", 64501, 1)), True),
+        (wire.attribute(7, pack("!II", 0, 1)), False),
+        (wire.attribute(6, b""), True),
+        (wire.attribute(6, b"x"), False),
+        (wire.attribute(8, b""), False),
+        (wire.attribute(4, b"\0\0\0\1"), True),
+        (wire.attribute(4, b"\0\0\1"), False),
+        (wire.attribute(8, bytes(4), 0xE0), True),
+        (wire.attribute(8, bytes(4), 0x80), False),
+        (wire.attribute(99, b"?", 0xC0), False),
+    ],
+)
+def test_what_may_stand_behind_the_mandatory_attributes(more: bytes, ordinary: bool) -> None:
+    block = wire.attributes(next_hop="192.0.2.1", as_path=[64501]) + more
+    message = wire.message(attributes=block, nlri=wire.nlri("10.0.0.0/8"))
+    assert taken(message) is ordinary
+    same(message, PLAIN)
+
+
+def test_a_message_that_is_cut_off_is_declined() -> None:
+    message = wire.update(["10.0.0.0/8", "10.1.0.0/16"], ["10.2.0.0/16"])
+    for end in range(len(message)):
+        assert not taken(message + message[:end]) or not end
+        same(message + message[:end], PLAIN)
+
+
+def test_a_message_that_is_declined_keeps_its_place() -> None:
+    ordinary, other = wire.update(["10.0.0.0/8"]), wire.update(["2001:db8::/32"], next_hop="2001:db8::1")
+    wrong = wire.header(19, 4)
+    found = decoded(ordinary + other + ordinary + wrong + ordinary)
+    assert [type(one) for one in found] == [Update, Update, Update, SessionError]
+    assert found == decoded(ordinary + other + ordinary + wrong + ordinary, decoder(exact=True))
+
+
+def test_a_message_longer_than_negotiated_is_declined() -> None:
+    message = wire.update([f"10.{number >> 8}.{number & 255}.0/24" for number in range(2_000)])
+    assert taken(message)
+    assert not taken(message, Fast(4096, Recognizer(False).unread))
+
+
+def test_no_path_identifier_is_taken_for_a_prefix() -> None:
+    field = wire.nlri("10.0.0.0/8", path_id=0)
+    message = wire.message(field, wire.attributes(next_hop="192.0.2.1"), field)
+    update = one_update(message, decoder(add_path=[Family.IPV4]))
+    assert withdrawn(update) == announced(update) == [prefix("10.0.0.0/8")]
+
+
+def test_prefixes_are_unsuspected_if_and_only_if_none_is_a_martian() -> None:
+    """Of every length, with every pair of first octets."""
+    by = fast()
+    for length, first, second in product(range(33), range(256), (0, 64, 253, 254, 255)):
+        octets = (length + 7) // 8
+        kept = (0xFFFFFFFF << (32 - length)) & 0xFFFFFFFF
+        one = bytes((length,)) + (pack("!BBH", first, second, 0xFFFF))[:octets]
+        number = int.from_bytes(one[1:].ljust(4, b"\0"), "big") & kept
+        one = bytes((length,)) + number.to_bytes(4, "big")[:octets]
+        (update,) = by.updates(wire.message(one), 0)
+        (run,) = update.withdrawn
+        assert list(run.nlri) == [one]
+        assert isinstance(run.nlri, Unsuspected) is not is_martian(Family.IPV4, one), one
+
+
+# -- attributes that are read at the first look --
+
+BLOCK = wire.attributes(next_hop="192.0.2.1", as_path=[64501, 7], med=5, communities=[(64501, 1)])
+
+
+def unread(block: bytes = BLOCK) -> Unread:
+    found = Recognizer(False).unread(block)
+    assert found is not None
+    return found
+
+
+def is_read(attributes: Unread) -> bool:
+    try:
+        Attributes.__dict__["as_path"].__get__(attributes)
+    except AttributeError:
+        return False
+    return True
+
+
+def test_neither_next_hop_nor_policy_reads_them() -> None:
+    attributes = unread()
+    assert attributes.next_hop == IPv4Address("192.0.2.1")
+    assert ImportPolicy(64512, IPv4Address("10.0.0.1")).refuses(attributes) is None
+    assert attributes == unread(BLOCK)
+    assert attributes != unread(BLOCK.replace(pack("!I", 7), pack("!I", 8)))
+    assert not is_read(attributes)
+    assert attributes.as_path == ((2, (64501, 7)),)
+    assert is_read(attributes)
+
+
+@pytest.mark.parametrize("asn", [64501, 7])
+def test_policy_sees_the_own_as_in_them(asn: int) -> None:
+    router_id = IPv4Address("10.0.0.1")
+    assert ImportPolicy(asn, router_id).refuses(unread()) is Refusal.OWN_AS
+    assert ImportPolicy(asn, router_id, allowed_local_as=1).refuses(unread()) is None
+
+
+def test_an_as_that_only_a_community_looks_like_is_not_in_the_path() -> None:
+    number = int.from_bytes(pack("!HH", 64501, 1), "big")
+    assert ImportPolicy(number, IPv4Address("10.0.0.1")).refuses(unread()) is None
+
+
+def test_they_are_what_the_exact_way_reads() -> None:
+    message = wire.message(attributes=BLOCK, nlri=wire.nlri("10.0.0.0/8"))
+    (run,) = one_update(message, decoder(exact=True)).announced
+    assert type(run.attributes) is Attributes
+    assert unread() == run.attributes
+    assert run.attributes == unread()
+    assert hash(unread()) == hash(run.attributes)
+    assert unread() != Attributes(IPv4Address("192.0.2.1"))
+
+
+def test_equal_if_they_differ_in_what_nobody_looks_at_only() -> None:
+    aggregated = BLOCK[:-7] + wire.attribute(7, pack("!II", 64501, 1)) + BLOCK[-7:]
+    assert unread(aggregated).block != unread().block
+    assert unread(aggregated) == unread()
+    assert not is_read(unread())
+
+
+def test_they_can_be_copied_and_are_frozen() -> None:
+    for again in (copy.deepcopy(unread()), pickle.loads(pickle.dumps(unread()))):
+        assert again == unread()
+        assert again.as_path == unread().as_path
+    with pytest.raises(AttributeError):
+        unread().med = 6  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="no colour"):
+        unread().colour  # type: ignore[attr-defined]  # noqa: B018
