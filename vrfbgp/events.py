@@ -32,6 +32,8 @@ class PeerRestart:
     """The Restart State bit of its OPEN."""
     forwarding: frozenset[Family]
     """Families whose forwarding state it says to have preserved."""
+    families: frozenset[Family] = frozenset(Family)
+    """Families that it lists at all: only of these may stale routes be kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,8 +126,8 @@ class Network:
         if session.stale_until is not None:
             session.stale_until = now + SYNC_TIME
             restart = event.negotiated.restart
-            if session.peer_restarts and restart is not None and restart.restarting:
-                for family in set(Family) - restart.forwarding:
+            if session.peer_restarts and (restart is None or restart.restarting):
+                for family in set(Family) - (restart.forwarding if restart else frozenset()):
                     self.loc.forget(event.peer, family)
         return True
 
@@ -174,6 +174,8 @@ class Network:
                 # What it had not sent again since the restart before (RFC 4724 4.2).
                 self._sweep(event.peer)
             self.loc.retain(event.peer)
+            for family in set(Family) - restart.families:
+                self.loc.forget(event.peer, family)
             session.peer_restarts = True
             session.stale_until = now + min(restart.time, self.intent.stale_time)
         else:

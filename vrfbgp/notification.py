@@ -58,4 +58,9 @@ def describe(cause: DownCause) -> str:
     if cause.code:
         names = CODES.get(cause.code, "unknown code"), SUBCODES.get((cause.code, cause.subcode))
         words += f" {cause.code}/{cause.subcode} ({', '.join(name for name in names if name)})"
-    return f"{words}: {cause.text}" if cause.text else words
+    return f"{words}: {printable(cause.text)}" if cause.text else words
+
+
+def printable(text: str) -> str:
+    """A peer's words, with all that a terminal would obey shown instead (RFC 9003 2 leaves it to us)."""
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

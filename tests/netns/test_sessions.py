@@ -275,7 +275,7 @@ def test_x25_a_sessions_packets_follow_its_own_table_even_if_main_says_otherwise
 
 
 def test_x25_the_rule_stands_before_the_first_packet(world: World) -> None:
-    """Main has but a default route to the far peer: one packet without the rule would leave by the fabric."""
+    """Main has only a default route to the far peer: a packet without the rule would leave by the fabric."""
     far, address = world.topology.add_far_router(world.red, 65077)
     world.save_basics()
     far_peer = peer(

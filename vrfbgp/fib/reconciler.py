@@ -237,6 +237,7 @@ class Reconciler:
 
     def operations(self, now: float, serial: int) -> list[Operation]:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
+        self._forget_settled()
         rules = self._rule_changes(now)
         self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
         batch: list[Operation] = [AddRule(rule) for rule in rules.closing]
@@ -284,7 +285,7 @@ class Reconciler:
                     settled = self.rules.settled((key,))
                 case int():
                     settled = self.nexthops.delta.settled((key,))
-            if settled and _source(key) not in self._pending_reads():
+            if settled and not self.retry.attempting(key) and _source(key) not in self._pending_reads():
                 self.retry.forget(key)
 
     def _pending_reads(self) -> set[ReadRequest]:

@@ -52,6 +52,10 @@ class Retry(Generic[K]):
         if key in self._refused:
             self._attempts[key] = serial
 
+    def attempting(self, key: K) -> bool:
+        """Whether a batch that tries this key is on its way."""
+        return key in self._attempts
+
     def applied(self, serial: int) -> None:
         """Batch `serial` is through, its failures are told: whatever else it tried went well."""
         for key in [key for key, attempt in self._attempts.items() if attempt <= serial]:

@@ -66,9 +66,10 @@ class AdjRibIn:
     def _accept(self, nlris: list[Nlri], path: Path) -> list[Nlri]:
         paths = self.paths
         if paths.keys().isdisjoint(nlris):
-            fresh = dict.fromkeys(nlris, path)
-            paths.update(fresh)
-            return nlris if len(fresh) == len(nlris) else list(fresh)
+            before = len(paths)
+            for nlri in nlris:
+                paths[nlri] = path
+            return nlris if len(paths) - before == len(nlris) else list(dict.fromkeys(nlris))
         changed = []
         equal = other = path
         for nlri in nlris:

@@ -98,7 +98,12 @@ def _negotiated(content: Mapping[str, Any]) -> Negotiated:
         enhanced_refresh=content["enhanced_refresh"],
         restart=None
         if restart is None
-        else PeerRestart(restart["time"], restart["restarting"], _families(restart["forwarding"])),
+        else PeerRestart(
+            restart["time"],
+            restart["restarting"],
+            _families(restart["forwarding"]),
+            _families(restart["families"]),
+        ),
     )
 
 

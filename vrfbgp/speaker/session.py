@@ -196,6 +196,9 @@ def negotiated(lane: Any) -> dict[str, Any]:
         restart = {
             "time": int(graceful.restart_time),
             "restarting": bool(graceful.restart_flag & graceful.RESTART_STATE),
+            "families": [
+                FAMILIES[int(afi), int(safi)] for afi, safi in graceful if (int(afi), int(safi)) in FAMILIES
+            ],
             "forwarding": [
                 FAMILIES[int(afi), int(safi)]
                 for (afi, safi), flags in graceful.items()

@@ -252,3 +252,19 @@ def test_a_changed_policy_is_applied_to_what_is_there() -> None:
     assert bench.routes() == {"192.0.2.0/24"}
     bench.red.configure(network(ONE), 0.0)
     assert bench.routes() == set()
+
+
+def test_p12_of_a_peer_that_lists_no_family_nothing_is_kept(bench: Bench) -> None:
+    bench.up(restart=PeerRestart(120, restarting=False, forwarding=frozenset(), families=frozenset()))
+    bench.announce("192.0.2.0/24")
+    bench.down(LOST)
+    assert bench.routes() == set()
+
+
+def test_p12_a_peer_that_comes_back_without_the_capability_kept_nothing(bench: Bench) -> None:
+    bench.up(restart=GRACEFUL)
+    bench.announce("192.0.2.0/24")
+    bench.down(LOST)
+    assert bench.routes() == {"192.0.2.0/24"}
+    bench.up(epoch=2)
+    assert bench.routes() == set()

@@ -37,7 +37,7 @@ UP = {
     "extended_message": True,
     "route_refresh": True,
     "enhanced_refresh": False,
-    "restart": {"time": 120, "restarting": True, "forwarding": ["ipv4"]},
+    "restart": {"time": 120, "restarting": True, "families": ["ipv4"], "forwarding": ["ipv4"]},
 }
 
 
@@ -63,7 +63,7 @@ def test_a_session_from_begin_to_end(reports: Reports) -> None:
             add_path=frozenset({Family.IPV6}),
             extended_message=True,
             route_refresh=True,
-            restart=PeerRestart(120, True, frozenset({Family.IPV4})),
+            restart=PeerRestart(120, True, frozenset({Family.IPV4}), frozenset({Family.IPV4})),
         ),
     )
     assert reports.established == {PEER: 8}
