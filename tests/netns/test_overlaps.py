@@ -23,6 +23,7 @@ def test_x23_overlapping_ranges_with_different_networks_close_both_gateways(worl
         # Yellow's own gateway has the same networks as the wide one: nothing speaks against it.
         world.wait_working("yellow")
         assert yellow.packets(src="10.50.0.2") == []
+    assert world.red.router.received() == {}, "a closed gateway draws no traffic"
     world.wait_told("default/wide", "overlap")
     world.wait_told("default/red", "overlap")
     assert world.check().returncode == 1

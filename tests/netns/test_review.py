@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from functools import partial
 
+from labs.netns.daemon import ConfigDirectory
 from labs.netns.manifests import felix, peer
 from labs.netns.topology import LOCAL_AS, SERVED, SERVER
 from labs.netns.traffic import Probe
@@ -35,8 +36,10 @@ def test_a_directory_that_another_replaces_is_followed(working: World) -> None:
     path = working.config.path
     fresh = path.with_name("fresh")
     shutil.copytree(path, fresh)
+    ConfigDirectory(fresh).save("felix.yaml", felix(externalNetworkRoutingRulePriority=150))
     path.rename(path.with_name("old"))
     fresh.rename(path)
+    working.wait_steering(RED, (150, "500"), (151, "unreachable"))
     edit_is_followed(working)
 
 

@@ -59,7 +59,7 @@ def test_what_was_negotiated_is_told_and_updates_come_raw(lab: Lab) -> None:
             assert agreed.enhanced_refresh
             assert agreed.extended_message
             assert agreed.add_path == frozenset()
-            assert agreed.restart == PeerRestart(120, True, frozenset(), frozenset())
+            assert agreed.restart == PeerRestart(120, True, frozenset(), frozenset(Family))
             await until(lambda: bytes.fromhex("18c00002") in speaker.octets(), "the IPv4 prefix")
             await until(lambda: bytes.fromhex("3020010db80005") in speaker.octets(), "the IPv6 prefix")
             states = [event.state for event in speaker.events if isinstance(event, SessionState)]
