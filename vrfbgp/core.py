@@ -121,6 +121,8 @@ class Core:
                 if network := self.networks.get(event.peer.network):
                     resets = network.updates(event)
                     self._asked += resets
+                    for fault in network.new_faults(event.peer):
+                        self._note(Code.MALFORMED, event.peer, f"{fault}; counted in status", warning=True)
                     for reset in resets:
                         self._note(Code.PEER_RESET, reset.peer, f"NOTIFICATION {reset.code}/{reset.subcode}")
             case SessionUp() | SessionDown() | SessionState() | Refresh():

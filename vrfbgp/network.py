@@ -24,7 +24,7 @@ from vrfbgp.intent import NetworkIntent, PeerIntent
 from vrfbgp.model import Family, PeerId
 from vrfbgp.requests import ResetSession, SessionConfig
 from vrfbgp.rib.decode import Decoder
-from vrfbgp.rib.errors import SessionError
+from vrfbgp.rib.errors import Fault, SessionError
 from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.paths import Paths
 from vrfbgp.rib.policy import ImportPolicy
@@ -64,6 +64,7 @@ class Session:
     end_of_rib_due: bool = False
     """We owe this session our own End-of-RIB."""
     updates: int = 0
+    faults_told: int = 0
 
     @property
     def up(self) -> bool:
@@ -121,6 +122,7 @@ class Network:
         session.paths = Paths(event.peer, internal, int(IPv4Address(event.negotiated.router_id)))
         session.since, session.deadline = now, now + SYNC_TIME
         session.ended, session.end_of_rib_due = set(), True
+        session.faults_told = 0
         for family in set(Family) - event.negotiated.families:
             self.loc.forget(event.peer, family)
         if session.stale_until is not None:
@@ -145,6 +147,18 @@ class Network:
             session.updates += 1
             self._apply(session, paths, found)
         return []
+
+    def new_faults(self, peer: PeerId) -> list[Fault]:
+        """Kinds of malformed UPDATEs that are new in this session (RFC 7606 8 wants them told)."""
+        session = self.sessions.get(peer)
+        if session is None or session.decoder is None:
+            return []
+        kinds = len(session.decoder.faults)
+        if kinds == session.faults_told:
+            return []
+        new = list(session.decoder.faults)[session.faults_told :]
+        session.faults_told = kinds
+        return new
 
     def refresh(self, event: Refresh) -> None:
         """The peer sends all it has once more (RFC 7313 4.2); what it then leaves out is gone."""

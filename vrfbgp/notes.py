@@ -18,6 +18,7 @@ class Code(StrEnum):
     PEER_DOWN = "peer.down"
     PEER_FAILED = "peer.failed"
     PEER_RESET = "peer.reset"
+    MALFORMED = "update.malformed"
     SPEAKER_ENDED = "speaker.ended"
     IN_SYNC = "network.in-sync"
     KERNEL_REFUSED = "kernel.refused"

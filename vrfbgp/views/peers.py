@@ -44,11 +44,18 @@ def peer_status(
         "down_for": int(now - session.since) if session and not session.up else None,
         **_counts(network.loc if network else None, peer),
         "announced": sum(a.peer == peer.id for a in announced(core, peer.id.network)),
+        "malformed": _faults(session),
         "last_error": describe(session.last_error) if session and session.last_error else None,
         "reason": _reason(session, about(f"BGPPeer {peer.name}", standing)),
         "advice": _advice(network, session),
         "problems": about(f"BGPPeer {peer.name}", standing),
     }
+
+
+def _faults(session: Session | None) -> Json:
+    """What was malformed in this session's UPDATEs, and how often."""
+    found = session.decoder.faults if session and session.decoder else {}
+    return {str(fault): times for fault, times in found.items()}
 
 
 def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, session: Session | None) -> str:

@@ -268,3 +268,16 @@ def test_p12_a_peer_that_comes_back_without_the_capability_kept_nothing(bench: B
     assert bench.routes() == {"192.0.2.0/24"}
     bench.up(epoch=2)
     assert bench.routes() == set()
+
+
+def test_a_malformed_update_is_told_once_a_session(bench: Bench) -> None:
+    bench.up()
+    octets = wire.message(b"", wire.attribute(1, b"\x09"), wire.nlri("192.0.2.0/24"))
+    assert not bench.hear(octets)
+    assert any("origin-value" in str(fault) for fault in bench.red.new_faults(ONE.id))
+    assert not bench.hear(octets)
+    assert bench.red.new_faults(ONE.id) == []
+    assert bench.routes() == set()
+    bench.up(epoch=2)
+    assert not bench.hear(octets, epoch=2)
+    assert bench.red.new_faults(ONE.id) != []
