@@ -64,6 +64,10 @@ def run(options: DaemonOptions) -> int:
     except OSError as error:
         log.error("can't run: %s", error)
         return 1
+    except BaseExceptionGroup as group:
+        # A root task failed: an error of our own. Routes and rules stay; our supervisor starts us again.
+        log.critical("ended by an error in vrfbgp itself: %r", group.exceptions[0], exc_info=group)
+        return 70
     return 0
 
 

@@ -73,6 +73,8 @@ class Source:
             return self._compare(await asyncio.to_thread(self._load, self._paths))
 
     def _compare(self, found: Intent | tuple[Problem, ...]) -> ConfigEvent | None:
+        if isinstance(found, Intent) and self._has_vanished():
+            found = (_vanished(self._paths),)
         if not isinstance(found, Intent):
             if found == self.refused:
                 return None
@@ -93,11 +95,16 @@ class Source:
         """This runs from now on, and is what to fall back to."""
         unsettled = self._running is None or self._running.partial
         # Not a single file is a volume that is not there yet, rather than a wish to have nothing.
-        empty = unsettled and not any(files_of(path) for path in self._paths)
+        empty = unsettled and not _holds_files(self._paths)
         self._running, self.refused = replace(found, partial=empty), ()
         if not empty:
             self._keep()
         return self._running
+
+    def _has_vanished(self) -> bool:
+        """Whether there were files, and is none any more: that is an accident, not a wish to have nothing."""
+        was_there = self._running is not None and not self._running.partial
+        return was_there and not _holds_files(self._paths)
 
     def _keep(self) -> None:
         try:
@@ -114,3 +121,17 @@ class Source:
             loaded.objects, node=self._node, labels=self._labels, host=self._host, lenient=lenient
         )
         return found.problems if isinstance(found, Refused) else found
+
+
+def _holds_files(paths: Sequence[Path]) -> bool:
+    try:
+        return any(files_of(path) for path in paths)
+    except OSError:
+        # Something is there that can't be read: not the same as nothing.
+        return True
+
+
+def _vanished(paths: Sequence[Path]) -> Problem:
+    names = ", ".join(map(str, paths))
+    text = f"No file is left in {names}: put the files back. What ran before runs on."
+    return Problem(Severity.REFUSED, Reason.NO_EFFECT, "config", text)

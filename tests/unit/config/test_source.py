@@ -100,3 +100,16 @@ def test_secrets_in_the_copies_are_for_their_owner_alone(tmp_path: Path) -> None
     kept = [path for path in (state / "last-good").rglob("*") if path.is_file()]
     assert [stat.S_IMODE(path.stat().st_mode) for path in kept] == [0o600]
     assert stat.S_IMODE((state / "last-good").stat().st_mode) == 0o700
+
+
+def test_files_that_are_all_gone_while_running_change_nothing(tmp_path: Path) -> None:
+    config, state = tmp_path / "config", tmp_path / "state"
+    config.mkdir()
+    (config / "a.yaml").write_text(RED)
+    running = source(config, state)
+    running.first()
+    (config / "a.yaml").unlink()
+    assert isinstance(asyncio.run(running.again()), ConfigRefused)
+    assert asyncio.run(running.again()) is None
+    (config / "a.yaml").write_text(RED)
+    assert isinstance(asyncio.run(running.again()), ConfigLoaded)
