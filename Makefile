@@ -13,6 +13,7 @@ DEV_STAMP := $(VENV)/.stamp-dev
 KEEP ?=
 CONFIG ?=
 # test, unit: ARGS='-k P2 -x' goes to pytest. fuzz: FUZZ_SECONDS for each fuzzer, ARGS='--seed 7'.
+# bench: ARGS='--scale 0.1 --runs 1 --scenarios full,restart --contenders kernel,bird,vrfbgp'; ARGS=--help lists them.
 ARGS ?=
 FUZZ_SECONDS ?= 60
 
@@ -66,6 +67,12 @@ fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
 	@for module in $(patsubst tests/fuzz/%.py,%,$(filter-out %/__init__.py,$(wildcard tests/fuzz/*.py))); do \
 	    $(BIN)/python -m tests.fuzz.$$module --seconds $(FUZZ_SECONDS) $(ARGS); \
 	done
+
+.PHONY: bench
+bench: ## how fast, beside the bare kernel, BIRD and FRR; installs those (root; ARGS='--scale 0.1', ARGS=--help)
+	@$(need-root)scripts/packages python bench
+	@$(MAKE) -s $(RUN_STAMP)
+	@exec $(BIN)/python -m bench $(ARGS)
 
 .PHONY: clean
 clean: ## remove all that these commands made in the checkout
