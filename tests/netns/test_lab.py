@@ -21,7 +21,8 @@ from tests.netns.sparrow import Flock
 from tests.netns.world import World
 
 BUILDER = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a script started us in the background
 from labs.netns.frr import Router
 from labs.netns.lab import Lab
 lab = Lab()
