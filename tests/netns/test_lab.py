@@ -22,7 +22,8 @@ from tests.netns.world import World
 
 BUILDER = """
 import signal, sys, time
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a script started us in the background
+# SIGINT is ignored in what a script starts in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from labs.netns.frr import Router
 from labs.netns.lab import Lab
 lab = Lab()
