@@ -565,7 +565,7 @@ def test_hostile_handshakes_cost_the_try_and_nothing_else(lab: Lab) -> None:
                 up = await speaker.expect(SessionUp)
                 assert up.negotiated.families == frozenset(Family)
                 ipv4 = frozenset({Family.IPV4})
-                assert up.negotiated.restart == PeerRestart(120, True, ipv4, ipv4)
+                assert up.negotiated.restart == PeerRestart(120, True, ipv4, frozenset(Family))
                 assert speaker.speaker.pid == pid
                 downs = [event for event in speaker.events if isinstance(event, SessionDown)]
                 assert {(down.epoch, down.cause.kind) for down in downs} == {(0, DownKind.NOTIFICATION_SENT)}
