@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 
 import pytest
@@ -101,6 +102,21 @@ def test_bad_files_at_start_let_the_rest_run(world: World) -> None:
     for name in files:
         world.config.remove(name)
     world.wait_working("red", "yellow")
+
+
+@pytest.mark.parametrize("broken", ["gateways.yaml", "networks.yaml", "felix.yaml"])
+def test_x26_without_a_last_good_config_nothing_that_stands_is_swept(working: World, broken: str) -> None:
+    world = working
+    before = world.our_rules()
+    world.daemon.stop()
+    shutil.rmtree(world.daemon.state_directory)
+    world.config.save(broken, "{{{ [")
+    seen = len(world.daemon.log())
+    with Probe(world.workload("red"), SERVER) as probe:
+        world.daemon.start()
+        wait_for(lambda: "config.refused" in world.daemon.log()[seen:], 15, "the refusal is told")
+        stays_true(lambda: world.our_rules() == before, 3.0)
+    assert set(probe.tally.answered) <= {"red"}, "no packet leaves by main"
 
 
 @pytest.mark.parametrize("broken", ["gateways.yaml", "networks.yaml"])
