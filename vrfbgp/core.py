@@ -55,7 +55,7 @@ from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddNexthop, Failure, Operation
+from vrfbgp.operations import AddNexthop, Failure, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
@@ -68,7 +68,7 @@ class Effects:
     speakers: list[SpeakerRequest] = field(default_factory=list)
     serial: int = 0
     """Names the batch of `operations` in the writer's answer."""
-    operations: list[Operation] = field(default_factory=list)
+    operations: list[Step] = field(default_factory=list)
     reads: list[ReadRequest] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     wake: float | None = None
@@ -309,7 +309,7 @@ class Core:
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
         self._forgive_hops(now)
-        operations: list[Operation] = []
+        operations: list[Step] = []
         if self.intent is not None and not self._host_reads:
             if self._replan:
                 self._replan = False

@@ -157,6 +157,8 @@ class NetworkIntent:
     bootstrap_routes: tuple[StaticBootstrap, ...] = ()
     max_paths: int = 16
     metric: int = METRIC
+    backup_routes: bool = True
+    """Have the next best paths ready in the kernel, at metric + 1."""
     stale_time: int = 120
     """Seconds that paths of a restarting peer are kept at most, whatever time it asks for."""
     degraded: tuple[Problem, ...] = ()

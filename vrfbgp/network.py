@@ -77,7 +77,7 @@ class Network:
     def __init__(self, intent: NetworkIntent, now: float) -> None:
         self.intent = intent
         self.sessions: dict[PeerId, Session] = {}
-        self.loc = LocRib(intent.max_paths)
+        self.loc = LocRib(intent.max_paths, backups=intent.backup_routes)
         self.uplinks = Uplinks()
         self.in_sync = False
         self.configured: tuple[SessionConfig, ...] = ()
@@ -89,7 +89,7 @@ class Network:
     def configure(self, intent: NetworkIntent, now: float) -> None:
         """Take over a new config: peers that are gone lose their paths, changed policies are applied."""
         self.intent = intent
-        self.loc.set_max_paths(intent.max_paths)
+        self.loc.configure(intent.max_paths, intent.backup_routes)
         wanted = {peer.id: peer for peer in intent.peers if not peer.degraded}
         for gone in self.sessions.keys() - wanted.keys():
             self._end(gone)

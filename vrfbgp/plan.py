@@ -14,9 +14,9 @@ from vrfbgp.fib.reconciler import FOREIGN, Reconciler
 from vrfbgp.fib.routes import Place, Routes
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity
-from vrfbgp.model import Family, Inline, IPAddress, PeerId, Rule
+from vrfbgp.model import Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import Network, session_config
-from vrfbgp.operations import AddRoute, AddRule, Operation, ReplaceRoute
+from vrfbgp.operations import AddRoute, AddRule, ReplaceRoute, Step
 from vrfbgp.requests import ConfigureSpeaker, SessionConfig, SpeakerRequest
 from vrfbgp.steering import gateway_rules, session_rule
 from vrfbgp.uplinks import Attachment, attach
@@ -68,9 +68,10 @@ class Planner:
         """Bring the network's desired routes up to date."""
         place = self.places.get(network.intent.name)
         if place is None:
+            network.loc.discard_changes()
             return
         for change in network.loc.changes():
-            self.routes.learned(place, change.family, change.nlri, change.members)
+            self.routes.learned(place, change.family, change.nlris, change.members)
 
     def retire(self, network: Network, asked: list[SpeakerRequest]) -> None:
         """The network is gone from the config: its speaker ends, its routes are no longer wanted."""
@@ -80,7 +81,7 @@ class Planner:
         if network.configured:
             asked.append(ConfigureSpeaker(name, ()))
 
-    def note_batch(self, serial: int, operations: Iterable[Operation]) -> None:
+    def note_batch(self, serial: int, operations: Iterable[Step]) -> None:
         """Remember the last batch that sessions and announcements must wait for."""
         for operation in operations:
             match operation:
@@ -183,9 +184,7 @@ class Planner:
     def _arrive(self, network: Network, place: Place) -> None:
         """Give the network its place; what it has learned goes along."""
         self.places[network.intent.name] = place
-        for family in Family:
-            for nlri, members in network.loc.routes[family].items():
-                self.routes.learned(place, family, nlri, members)
+        network.loc.choose_again()
 
     def _unplace(self, name: str) -> None:
         if place := self.places.pop(name, None):

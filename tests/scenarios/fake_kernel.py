@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import ip_interface
+from itertools import chain
 
 from vrfbgp.events import (
     Applied,
@@ -61,6 +62,8 @@ from vrfbgp.operations import (
     Operation,
     ReplaceNexthop,
     ReplaceRoute,
+    Step,
+    expanded,
 )
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
@@ -111,10 +114,10 @@ class FakeKernel:
 
     # -- what the core asks for ------------------------------------------------------------------
 
-    def apply(self, serial: int, operations: Iterable[Operation]) -> Applied:
+    def apply(self, serial: int, steps: Iterable[Step]) -> Applied:
         """Do a batch in order, past what is refused."""
         failures = []
-        for operation in operations:
+        for operation in chain.from_iterable(map(expanded, steps)):
             if self.crash_before is not None:
                 if self.crash_before == 0:
                     raise Crash

@@ -53,6 +53,7 @@ from vrfbgp.operations import (
     Operation,
     ReplaceNexthop,
     ReplaceRoute,
+    expanded,
 )
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
@@ -149,7 +150,8 @@ class Node:
         while True:
             effects = self.core.effects(self.now)
             if effects.operations:
-                failures = tuple(failure for op in effects.operations if (failure := self._apply(op)))
+                single = (op for step in effects.operations for op in expanded(step))
+                failures = tuple(failure for op in single if (failure := self._apply(op)))
                 self.core.handle(Applied(effects.serial, failures), self.now)
             for request in effects.reads:
                 self._read(request)

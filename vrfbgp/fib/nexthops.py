@@ -40,18 +40,18 @@ class Nexthops:
         """What is in the kernel and wanted by nobody, by content."""
         self._next = FIRST_ID
 
-    def acquire(self, members: Members) -> int:
-        """The id of the group of these members, for one more route."""
+    def acquire(self, members: Members, routes: int = 1) -> int:
+        """The id of the group of these members, for so many more routes."""
         group = self._ids.get(members)
         if group is None:
             ids = tuple(sorted(self._acquire_object(member) for member in members))
             group = self._assign(members, NexthopGroup(ids))
-        self._uses[group] += 1
+        self._uses[group] += routes
         return group
 
-    def release(self, group: int) -> None:
-        """One route less uses this group; with the last it is no longer wanted."""
-        self._uses[group] -= 1
+    def release(self, group: int, routes: int = 1) -> None:
+        """So many routes less use this group; with the last it is no longer wanted."""
+        self._uses[group] -= routes
         if self._uses[group]:
             return
         members = self._used_by[group]

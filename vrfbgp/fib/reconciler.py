@@ -26,6 +26,7 @@ key stays pending, is reported with its errno, and nothing else waits for it, bu
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import chain
@@ -50,14 +51,19 @@ from vrfbgp.model import (
 from vrfbgp.operations import (
     AddNexthop,
     AddRoute,
+    AddRoutes,
     AddRule,
     DeleteNexthop,
     DeleteRoute,
+    DeleteRoutes,
     DeleteRule,
     Failure,
     Operation,
     ReplaceNexthop,
     ReplaceRoute,
+    ReplaceRoutes,
+    Step,
+    expanded,
 )
 from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
@@ -235,36 +241,34 @@ class Reconciler:
 
     # -- what is to be done --
 
-    def operations(self, now: float, serial: int) -> list[Operation]:
+    def operations(self, now: float, serial: int) -> list[Step]:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
         self._forget_settled()
         rules = self._rule_changes(now)
         self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
-        batch: list[Operation] = [AddRule(rule) for rule in rules.closing]
+        batch: list[Step] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
         if ReadNexthops() not in self._pending_reads():
             creations = self.nexthops.creations(self.retry.waiting(now))
             self._assume(creations)
             batch += creations
-        additions, removals, clearances = self._route_operations(now)
-        batch += additions
+        written, removals, clearances = self._route_operations(now)
+        batch += written
         batch += removals
         batch += [AddRule(rule) for rule in rules.steering]
         batch += [DeleteRule(rule) for rule in rules.going]
         batch += clearances
         self._assume(batch)
-        if any(
-            isinstance(operation, ReplaceRoute | DeleteRoute)
-            for operation in additions + removals + clearances
-        ):
+        if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
             self._replaced = serial
         if self._nothing_held():
             deletions = self.nexthops.deletions()
             self._assume(deletions)
             batch += deletions
         if len(self.retry):
-            for operation in batch:
-                self.retry.attempted(key_of(operation), serial)
+            for step in batch:
+                for operation in expanded(step):
+                    self.retry.attempted(key_of(operation), serial)
         return batch
 
     def blocked(self) -> Iterator[RouteKey]:
@@ -291,31 +295,38 @@ class Reconciler:
     def _pending_reads(self) -> set[ReadRequest]:
         return self._unread | self._reading
 
-    def _route_operations(self, now: float) -> tuple[list[Operation], list[Operation], list[Operation]]:
-        """Routes to be made, to go from tables in use, and to go from tables that nobody wants."""
-        additions: list[Operation] = []
-        removals: list[Operation] = []
-        clearances: list[Operation] = []
+    def _route_operations(self, now: float) -> tuple[list[Step], list[Step], list[Step]]:
+        """Routes to be made or changed, to go from tables in use, and to go from tables that nobody wants."""
+        written: list[Step] = []
+        removals: list[Step] = []
+        clearances: list[Step] = []
         reads, waiting = self._pending_reads(), self.retry.waiting(now)
         standing = _Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
-        for (table, family, metric), delta in self.slices.items():
+        for of, delta in self.slices.items():
+            table, family, metric = of
             if not len(delta) or ReadTable(table, family) in reads:
                 continue
-            for nlri, desired, actual in chain(delta.changed(), self._to_sweep((table, family, metric))):
+            fresh: list[Step] = []
+            if not len(self.retry):
+                for group, nlris in delta.take_fresh():
+                    if isinstance(group, int) and standing[group]:
+                        fresh.append(AddRoutes(*of, nlris, array("I", (group,)) * len(nlris)))
+                    else:
+                        delta.lack(nlris)
+            draft = _Draft(*of)
+            for nlri, desired, actual in chain(delta.changed(), self._to_sweep(of)):
                 if actual is FOREIGN or desired is FOREIGN:
                     continue
-                key = RouteKey(table, family, nlri, metric)
-                if waiting and key in waiting:
+                if waiting and RouteKey(table, family, nlri, metric) in waiting:
                     continue
-                if desired is None:
-                    (removals if table in self.tables else clearances).append(DeleteRoute(key))
-                elif isinstance(desired, int) and not standing[desired]:
+                if desired is not None and isinstance(desired, int) and not standing[desired]:
                     continue
-                elif actual is None:
-                    additions.append(AddRoute(key, desired))
-                else:
-                    additions.append(ReplaceRoute(key, desired))
-        return additions, removals, clearances
+                draft.add(nlri, desired, actual)
+            written += draft.written() + fresh
+            if draft.gone:
+                run = DeleteRoutes(*of, draft.gone)
+                (removals if table in self.tables else clearances).append(run)
+        return written, removals, clearances
 
     def _to_sweep(self, of: Slice) -> Iterator[tuple[Nlri, None, Slot]]:
         """What an earlier life left, and nobody wants, and may go already."""
@@ -358,9 +369,15 @@ class Reconciler:
             case ReplaceRoute(key):
                 self.slices[key.table, key.family, key.metric].saw(key.nlri, DISFIGURED)
 
-    def _assume(self, batch: Iterable[Operation]) -> None:
-        for operation in batch:
-            match operation:
+    def _assume(self, batch: Iterable[Step]) -> None:
+        for step in batch:
+            match step:
+                case ReplaceRoutes():
+                    self.slices[step.table, step.family, step.metric].saw_as_desired(step.nlris)
+                case AddRoutes():
+                    self.slices[step.table, step.family, step.metric].saw_as_desired(step.nlris)
+                case DeleteRoutes():
+                    self.slices[step.table, step.family, step.metric].saw_gone(step.nlris)
                 case AddRoute(key, value) | ReplaceRoute(key, value):
                     self.slices[key.table, key.family, key.metric].saw(key.nlri, value)
                 case DeleteRoute(key):
@@ -383,6 +400,37 @@ class Reconciler:
             for delta in self.slices.values()
             for _, _, actual in delta.pending()
         )
+
+
+class _Draft:
+    """What is to be written of one slice: runs, and what has no next hop group singly."""
+
+    def __init__(self, table: int, family: Family, metric: int) -> None:
+        self._of = table, family, metric
+        self._single: list[Step] = []
+        self._added: tuple[list[Nlri], list[int]] = [], []
+        self._replaced: tuple[list[Nlri], list[int]] = [], []
+        self.gone: list[Nlri] = []
+
+    def add(self, nlri: Nlri, desired: RouteValue | None, actual: Slot | None) -> None:
+        if desired is None:
+            self.gone.append(nlri)
+        elif isinstance(desired, int):
+            nlris, groups = self._added if actual is None else self._replaced
+            nlris.append(nlri)
+            groups.append(desired)
+        else:
+            table, family, metric = self._of
+            key = RouteKey(table, family, nlri, metric)
+            self._single.append(AddRoute(key, desired) if actual is None else ReplaceRoute(key, desired))
+
+    def written(self) -> list[Step]:
+        steps = self._single
+        if self._added[0]:
+            steps.append(AddRoutes(*self._of, *self._added))
+        if self._replaced[0]:
+            steps.append(ReplaceRoutes(*self._of, *self._replaced))
+        return steps
 
 
 class _Standing(dict[int, bool]):

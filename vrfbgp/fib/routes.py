@@ -33,16 +33,30 @@ class Routes:
         for family in Family:
             self._reconciler.slice(place.table, family, place.metric)
 
-    def learned(self, place: Place, family: Family, nlri: Nlri, members: Members) -> None:
-        """A learned prefix has these members from now on; none: it has no route."""
+    def learned(self, place: Place, family: Family, nlris: list[Nlri], members: Members) -> None:
+        """Learned prefixes have these members from now on; none: they have no route."""
         slice_ = self._reconciler.slice(place.table, family, place.metric)
-        before = slice_.desired.get(nlri)
-        if members:
-            slice_.want(nlri, self._reconciler.nexthops.acquire(members))
-        elif isinstance(before, int):
-            slice_.unwant(nlri)
-        if isinstance(before, int):
-            self._reconciler.nexthops.release(before)
+        nexthops = self._reconciler.nexthops
+        if not members:
+            for nlri in nlris:
+                before = slice_.desired.get(nlri)
+                if isinstance(before, int):
+                    slice_.unwant(nlri)
+                    nexthops.release(before)
+            return
+        group = nexthops.acquire(members, len(nlris))
+        if count := slice_.want_all(nlris, group):
+            if count < len(nlris):
+                nexthops.release(group, len(nlris) - count)
+            return
+        for nlri in nlris:
+            before = slice_.desired.get(nlri)
+            if before == group or isinstance(before, Inline):
+                nexthops.release(group)
+                continue
+            slice_.want(nlri, group)
+            if isinstance(before, int):
+                nexthops.release(before)
 
     def bootstrap(self, place: Place, family: Family, routes: Mapping[Nlri, Inline]) -> None:
         """Just these bootstrap routes are wanted from now on."""

@@ -1,13 +1,18 @@
 """Loc-RIB of one external network: from the paths of all its peers to the members of each route.
 
 Whatever changes (a path, a policy, a next hop's resolution) only marks prefixes; `changes` then chooses
-anew for these, once, however often they were marked, and tells what came out different.
+anew for these, once, however often they were marked, and tells what came out. Where one peer alone announces
+anything, there is nothing to choose: its prefixes are told in the runs they came in, and not one by one.
+
+The outcome is not kept here: it is what the FIB desires, and a second copy would cost as much as the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from vrfbgp.model import Family, IPAddress, Member, Members, Nlri, Path, PeerId
 from vrfbgp.rib.adj_in import AdjRibIn
@@ -17,27 +22,38 @@ from vrfbgp.rib.reach import Hop, Reach, Resolution, Resolved, covering, directl
 from vrfbgp.rib.refusal import Refusal
 
 _PRUNE_AT = 10_000
+_LONGEST_RUN = 4096
+"""Prefixes: one that is not new makes its whole run go the slow way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A prefix has other members now; none: it has no route."""
+    """What was chosen for these prefixes, perhaps what it was before; no members: they have no route."""
 
     family: Family
-    nlri: Nlri
+    nlris: list[Nlri]
     members: Members
+    backup: Members = ()
+    """The next best ones, which take over when all of the members are gone."""
 
 
 class LocRib:
     """The chosen routes of one network, and the Adj-RIBs-In that they are chosen from."""
 
-    def __init__(self, max_paths: int) -> None:
+    def __init__(self, max_paths: int, *, backups: bool = True) -> None:
         self.adj_in: dict[PeerId, dict[Family, AdjRibIn]] = {}
-        self.routes: dict[Family, dict[Nlri, Members]] = {family: {} for family in Family}
         self.reach = Reach()
         self.max_paths = max_paths
+        self.backups = backups
+        """Choose the next best paths too."""
         self._dirty: dict[Family, dict[Nlri, None]] = {family: {} for family in Family}
+        self._runs: list[Change] = []
+        """Of prefixes that one peer alone announces; what is dirty is chosen after them."""
+        self._lead: tuple[PeerId, IPAddress, Members] | None = None
+        """Where the path of the last run leads; None: a next hop's resolution may have changed since."""
         self._resolved: dict[IPAddress, Resolved] = {}
+        self._recursive = False
+        """Learned routes have, or would have, a part in the resolution of a next hop."""
         self._interned: dict[Members, Members] = {}
         self._prune_at = _PRUNE_AT
 
@@ -46,7 +62,9 @@ class LocRib:
     def announce(
         self, peer: PeerId, family: Family, nlris: Iterable[Nlri], path: Path, policy: ImportPolicy
     ) -> None:
-        self._mark(family, self.adj(peer, family).announce(nlris, path, policy))
+        changed = self.adj(peer, family).announce(nlris, path, policy)
+        if changed and not self._run(family, changed, path):
+            self._mark(family, changed)
 
     def withdraw(self, peer: PeerId, family: Family, nlris: Iterable[Nlri]) -> None:
         self._mark(family, self.adj(peer, family).withdraw(nlris))
@@ -75,10 +93,12 @@ class LocRib:
         for adj in self.adj_in.get(peer, {}).values():
             self._mark(adj.family, adj.reconsider(policy))
 
-    def set_max_paths(self, max_paths: int) -> None:
-        if max_paths != self.max_paths:
-            self.max_paths = max_paths
-            self._mark_all()
+    def configure(self, max_paths: int, backups: bool) -> None:
+        """How many paths are used together, and whether the next best ones are chosen too."""
+        if (max_paths, backups) != (self.max_paths, self.backups):
+            self.max_paths, self.backups = max_paths, backups
+            self._lead = None
+            self.choose_again()
 
     def set_reach(self, reach: Reach) -> None:
         """Links, addresses, bootstrap routes or the user's own routes changed."""
@@ -93,22 +113,41 @@ class LocRib:
     # -- what comes out --
 
     def changes(self) -> Iterator[Change]:
-        """Choose again where something changed; what came out different."""
+        """Choose again where something changed; what came out, in order: the last word on a prefix counts."""
+        runs, self._runs = self._runs, []
+        yield from runs
         if not any(self._dirty.values()):
             return
         self._resolve_again(self._touched())
         dirty, self._dirty = self._dirty, {family: {} for family in Family}
         for family, nlris in dirty.items():
-            routes, held = self.routes[family], self.reach.bootstrap.get(family, frozenset())
+            held = self.reach.bootstrap.get(family, frozenset())
+            change = Change(family, [], ())
             for nlri in nlris:
-                members = () if nlri in held else self._choose(family, nlri)
-                if routes.get(nlri, ()) == members:
-                    continue
-                if members:
-                    routes[nlri] = members
-                else:
-                    del routes[nlri]
-                yield Change(family, nlri, members)
+                members, backup = ((), ()) if nlri in held else self._choose(family, nlri)
+                if members is not change.members or backup is not change.backup:
+                    if change.nlris:
+                        yield change
+                    change = Change(family, [], members, backup)
+                change.nlris.append(nlri)
+            if change.nlris:
+                yield change
+
+    def choose_again(self) -> None:
+        """Have `changes` tell of every prefix."""
+        for of_peer in self.adj_in.values():
+            for adj in of_peer.values():
+                # Neighbours mostly came in one UPDATE and have one path.
+                for path, items in groupby(adj.paths.items(), itemgetter(1)):
+                    nlris = [nlri for nlri, _ in items]
+                    if not self._run(adj.family, nlris, path):
+                        self._mark(adj.family, nlris)
+
+    def discard_changes(self) -> None:
+        """Nobody wants to know what changed so far: whoever does later asks to `choose_again`."""
+        self._runs.clear()
+        for dirty in self._dirty.values():
+            dirty.clear()
 
     def adj(self, peer: PeerId, family: Family) -> AdjRibIn:
         """The peer's Adj-RIB-In in this family, made if it is new."""
@@ -135,6 +174,7 @@ class LocRib:
         if resolved is None:
             self._prune()
             resolved = self._resolved[next_hop] = resolve(next_hop, self.reach, self._directly)
+            self._recursive |= resolved.learned
         return resolved.hops
 
     @property
@@ -149,9 +189,60 @@ class LocRib:
         hops = self.hops(path)
         return hops if isinstance(hops, Refusal) else None
 
-    def _choose(self, family: Family, nlri: Nlri) -> Members:
+    def _run(self, family: Family, nlris: list[Nlri], path: Path) -> bool:
+        """Choose for prefixes at once, if there is nothing to choose from; whether it was so."""
+        if self._recursive or not self._alone(path.peer, family):
+            return False
+        lead, next_hop = self._lead, path.attributes.next_hop
+        if lead is not None and lead[0] is path.peer and lead[1] is next_hop:
+            members = lead[2]
+        else:
+            hops = self.hops(path)
+            if isinstance(hops, Refusal) or self._recursive:
+                return False
+            members = self._members((path,))
+            self._lead = path.peer, next_hop, members
+        if not self.reach.bootstrap.get(family, frozenset()).isdisjoint(nlris):
+            return False
+        last = self._runs[-1] if self._runs else None
+        if (
+            last is not None
+            and last.members is members
+            and last.family is family
+            and len(last.nlris) < _LONGEST_RUN
+        ):
+            last.nlris.extend(nlris)
+        else:
+            self._runs.append(Change(family, nlris.copy(), members))
+        return True
+
+    def _alone(self, peer: PeerId, family: Family) -> bool:
+        """Whether no other peer announces anything in the family."""
+        if len(self.adj_in) == 1:
+            return True
+        return not any(
+            adj.paths
+            for other, of_peer in self.adj_in.items()
+            if (adj := of_peer.get(family)) is not None and other is not peer and other != peer
+        )
+
+    def _choose(self, family: Family, nlri: Nlri) -> tuple[Members, Members]:
+        """The members of the best paths, and those of the next best that have none of these."""
+        candidates = self.candidates(family, nlri)
+        eligible = [path for path in candidates if not isinstance(self.hops(path), Refusal)]
+        if not eligible:
+            return (), ()
+        best = select(eligible, max_paths=self.max_paths).best
+        members = self._members(best)
+        if not self.backups or len(eligible) == len(best):
+            return members, ()
+        others = [path for path in eligible if not any(path is used for used in best)]
+        backup = self._members(select(others, max_paths=self.max_paths).best)
+        return members, () if set(backup) <= set(members) else backup
+
+    def _members(self, paths: tuple[Path, ...]) -> Members:
         members: dict[Member, None] = {}
-        for path in self.select(family, nlri).best:
+        for path in paths:
             hops = self.hops(path)
             assert not isinstance(hops, Refusal)
             members.update((Member(path.peer, hop.gateway, hop.ifindex), None) for hop in hops)
@@ -186,11 +277,13 @@ class LocRib:
 
     def _resolve_again(self, next_hops: Iterable[IPAddress]) -> None:
         changed = set()
+        self._lead = None
         for next_hop in next_hops:
             before = self._resolved[next_hop]
             now = self._resolved[next_hop] = resolve(next_hop, self.reach, self._directly)
             if now.hops != before.hops:
                 changed.add(next_hop)
+        self._recursive = any(resolved.learned for resolved in self._resolved.values())
         if changed:
             for of_peer in self.adj_in.values():
                 for adj in of_peer.values():
@@ -204,14 +297,8 @@ class LocRib:
         adjs = [adj for of_peer in self.adj_in.values() for adj in of_peer.values()]
         used = {path.attributes.next_hop for adj in adjs for path in adj.paths.values()}
         self._resolved = {nh: resolved for nh, resolved in self._resolved.items() if nh in used}
-        chosen = {members for routes in self.routes.values() for members in routes.values()}
-        self._interned = {members: members for members in chosen}
+        self._interned.clear()
         self._prune_at = max(_PRUNE_AT, 2 * len(self._resolved))
 
     def _mark(self, family: Family, nlris: Iterable[Nlri]) -> None:
         self._dirty[family].update(dict.fromkeys(nlris))
-
-    def _mark_all(self) -> None:
-        for of_peer in self.adj_in.values():
-            for adj in of_peer.values():
-                self._mark(adj.family, adj.paths)

@@ -20,7 +20,7 @@ from vrfbgp.events import (
     Updates,
 )
 from vrfbgp.intent import PeerIntent
-from vrfbgp.model import Family, nlri_of
+from vrfbgp.model import Family, Nlri, nlri_of
 from vrfbgp.network import SYNC_TIME, Network
 from vrfbgp.requests import ResetSession
 from vrfbgp.uplinks import attach
@@ -38,6 +38,7 @@ class Bench:
     def __init__(self, *peers: PeerIntent) -> None:
         self.red = Network(network(*peers), 0.0)
         self.red.attach(attach(self.red.intent, NODE))
+        self.chosen: set[Nlri] = set()
 
     def up(
         self,
@@ -61,11 +62,13 @@ class Bench:
         assert not self.hear(wire.update(prefixes, next_hop=str(one.id.address)), one, epoch)
 
     def routes(self) -> set[str]:
-        list(self.red.loc.changes())
+        for change in self.red.loc.changes():
+            for nlri in change.nlris:
+                (self.chosen.add if change.members else self.chosen.discard)(nlri)
         known = {
             nlri_of(ip_network(text)): text for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
         }
-        return {known[nlri] for nlri in self.red.loc.routes[V4]}
+        return {known[nlri] for nlri in self.chosen}
 
 
 @pytest.fixture

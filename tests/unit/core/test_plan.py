@@ -12,7 +12,7 @@ from vrfbgp.fib.routes import Place
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Reason
 from vrfbgp.model import METRIC, Family, KernelRoute, Rule
 from vrfbgp.network import Network
-from vrfbgp.operations import AddRule, Operation
+from vrfbgp.operations import AddRule, Step
 from vrfbgp.plan import Planner
 from vrfbgp.requests import ConfigureSpeaker, ReadTable, SpeakerRequest
 
@@ -51,7 +51,7 @@ class Bench:
         for family in Family:
             self.reconciler.rules_read(family, [])
 
-    def batch(self) -> list[Operation]:
+    def batch(self) -> list[Step]:
         self.serial += 1
         batch = self.reconciler.operations(0.0, self.serial)
         self.planner.note_batch(self.serial, batch)

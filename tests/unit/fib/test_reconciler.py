@@ -35,6 +35,7 @@ from vrfbgp.operations import (
     Failure,
     Operation,
     ReplaceRoute,
+    expanded,
 )
 from vrfbgp.requests import ReadNexthops, ReadRules, ReadTable, ReadTables
 
@@ -88,13 +89,13 @@ class Bench:
 
     def batch(self, now: float = 0.0) -> list[Operation]:
         self.serial += 1
-        return self.reconciler.operations(now, self.serial)
+        return [op for step in self.reconciler.operations(now, self.serial) for op in expanded(step)]
 
     def applied(self, *failures: Failure, now: float = 0.0) -> list[Failure]:
         return self.reconciler.applied(self.serial, failures, now)
 
     def learned(self, nlri: bytes, *members: Member) -> None:
-        self.routes.learned(PLACE, V4, nlri, members)
+        self.routes.learned(PLACE, V4, [nlri], members)
 
 
 @pytest.fixture
