@@ -55,7 +55,7 @@ from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddNexthop, Failure, Step
+from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
@@ -65,6 +65,9 @@ from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, Rea
 class Effects:
     """What the edges are to do, in the order of the fields."""
 
+    urgent: list[DeleteNexthop] = field(default_factory=list)
+    """Next hops of dead peers, to be deleted ahead of whatever is being written. There is nothing else then,
+    and `effects` is to be asked again before anything is handled: what follows may take its time."""
     speakers: list[SpeakerRequest] = field(default_factory=list)
     serial: int = 0
     """Names the batch of `operations` in the writer's answer."""
@@ -111,6 +114,8 @@ class Core:
         self._gone: dict[int, set[int]] = {}
         """Next hops that are gone, with their devices, until it is known whether these took them along."""
         self._started = False
+        self._overtaking: list[DeleteNexthop] = []
+        """Urgent deletions since the last batch."""
 
     # -- facts in --
 
@@ -309,6 +314,17 @@ class Core:
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
         self._forgive_hops(now)
+        urgent = [
+            deletion
+            for network in self.networks.values()
+            for peer in network.take_dead()
+            for deletion in self.reconciler.lost(peer)
+        ]
+        if urgent:
+            self._overtaking += urgent
+            return Effects(urgent, serial=self.serial, wake=now)
+        for network in self.networks.values():
+            network.bury()
         operations: list[Step] = []
         if self.intent is not None and not self._host_reads:
             if self._replan:
@@ -319,13 +335,17 @@ class Core:
             for network in self.networks.values():
                 self.planner.place(network)
             operations = self.reconciler.operations(now, self.serial + 1)
+            if self.acked < self.serial:
+                # What was on its way then may have made them again.
+                operations[:0] = self._overtaking
+            self._overtaking = []
             if operations:
                 self.serial += 1
                 self.planner.note_batch(self.serial, operations)
             self._ask(now)
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
-        return Effects(speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
+        return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
 
     def _ask(self, now: float) -> None:
         """Sessions whose rule and routes stand, then the announcements that may go."""

@@ -160,6 +160,9 @@ class Daemon:
             for event in self._inbox.take():
                 self._core.handle(event, now)
             effects = self._core.effects(now)
+            while effects.urgent:
+                self._kernel.apply_at_once(effects.urgent)
+                effects = self._core.effects(now)
             self._perform(effects)
             wait = None if effects.wake is None else max(0.0, effects.wake - time.monotonic())
             await self._inbox.wait(wait)

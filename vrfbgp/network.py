@@ -84,6 +84,8 @@ class Network:
         """What the speaker was last told."""
         self.speaking = False
         """The speaker runs and takes announcements."""
+        self._dead: list[PeerId] = []
+        self._mourned: list[PeerId] = []
         self.configure(intent, now)
 
     def configure(self, intent: NetworkIntent, now: float) -> None:
@@ -116,6 +118,7 @@ class Network:
         session = self.sessions.get(event.peer)
         if session is None:
             return False
+        self._bury(event.peer)
         session.epoch, session.negotiated, session.state = event.epoch, event.negotiated, "established"
         internal = session.intent.internal
         session.decoder = Decoder(event.negotiated, internal)
@@ -193,7 +196,7 @@ class Network:
             session.peer_restarts = True
             session.stale_until = now + min(restart.time, self.intent.stale_time)
         else:
-            self.loc.forget(event.peer)
+            self._dead.append(event.peer)
             session.stale_until = None
         session.epoch, session.negotiated, session.decoder, session.paths = 0, None, None, None
         session.since, session.state = now, "idle"
@@ -228,11 +231,31 @@ class Network:
                 if session.up:
                     self._sweep(peer)
                 else:
-                    self.loc.forget(peer)
+                    self._dead.append(peer)
         if self.in_sync or not all(_heard(session, now) for session in self.sessions.values()):
             return False
         self.in_sync = True
         return True
+
+    def take_dead(self) -> list[PeerId]:
+        """Peers that were given up since the last call.
+
+        Their paths are still there: to forget half a million takes longer than what has to happen first.
+        """
+        dead, self._dead = self._dead, []
+        self._mourned += dead
+        return dead
+
+    def bury(self) -> None:
+        """Forget the paths of all peers that were given up."""
+        for peer in self._mourned + self._dead:
+            self._bury(peer)
+
+    def _bury(self, peer: PeerId) -> None:
+        if peer in self._mourned or peer in self._dead:
+            self.loc.forget(peer)
+            self._mourned = [other for other in self._mourned if other != peer]
+            self._dead = [other for other in self._dead if other != peer]
 
     def deadlines(self) -> list[float]:
         """Times at which `tick` has, or had, something to do."""
@@ -261,6 +284,7 @@ class Network:
 
     def _end(self, peer: PeerId) -> None:
         del self.sessions[peer]
+        self._bury(peer)
         self.loc.forget(peer)
 
 

@@ -71,7 +71,7 @@ class Planner:
             network.loc.discard_changes()
             return
         for change in network.loc.changes():
-            self.routes.learned(place, change.family, change.nlris, change.members)
+            self.routes.learned(place, change.family, change.nlris, change.members, change.backup)
 
     def retire(self, network: Network, asked: list[SpeakerRequest]) -> None:
         """The network is gone from the config: its speaker ends, its routes are no longer wanted."""

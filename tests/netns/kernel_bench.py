@@ -109,7 +109,22 @@ class Bench:
         self._serial += 1
         serial = self._serial
         self.kernel.apply(serial, operations)
-        return (await self.until(Applied, lambda event: event.serial == serial)).failures
+        return (await self.until_applied(serial)).failures
+
+    async def until_applied(self, serial: int) -> Applied:
+        return await self.until(Applied, lambda event: event.serial == serial)
+
+    async def urgent_done(self) -> None:
+        """Wait until the urgent thread is through with all that it was given."""
+        through = threading.Event()
+        worker = self.kernel._urgent._worker
+        perform = worker._perform
+        worker._perform = lambda operations: perform(operations) if operations else through.set()
+        try:
+            worker.put(())
+            assert await asyncio.to_thread(through.wait, PATIENCE)
+        finally:
+            worker._perform = perform
 
     async def done(self, *operations: Step) -> None:
         """Apply; all must succeed."""

@@ -2,7 +2,8 @@
 
 A config is written one object a line; peers belong to the network above them:
 
-    network red 500 dev eth1 [open] [max-paths=2] [metric=30000] [bootstrap=10.0.0.0/8,172.16.1.1,eth1]
+    network red 500 dev eth1 [open] [max-paths=2] [backup-routes=off] [metric=30000]
+         [bootstrap=10.0.0.0/8,172.16.1.1,eth1]
     peer 172.16.1.140 as 64501 [local-as=64512] [source=172.16.1.10] [interface=eth1] [reachable-by=A]
          [hold=30] [allow-own-as=1] [families=46] [no-secret]
     gateway red 10.50.0.2/31,2001:db8:50::/127 = red yellow [unexported] [isolated]
@@ -108,6 +109,7 @@ def _network(words: list[str], options: dict[str, str]) -> NetworkIntent:
         fail_open="open" in options,
         bootstrap_routes=tuple(bootstrap),
         max_paths=int(options.get("max-paths", 16)),
+        backup_routes=options.get("backup-routes") != "off",
         metric=int(options.get("metric", METRIC)),
     )
 

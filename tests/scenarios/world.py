@@ -213,7 +213,8 @@ class World:
                     self._events.append(self.kernel.read(told) if isinstance(told, _READS) else told)
                 while self._events:
                     self.core.handle(self._events.popleft(), self.now)
-                effects = self.core.effects(self.now)
+                while (effects := self.core.effects(self.now)).urgent:
+                    self.kernel.apply(0, effects.urgent)
                 self._wake = effects.wake
                 if not self._perform(effects) and not self._events and not self.kernel.told:
                     if not self._kept and not len(self.core.reconciler.retry):

@@ -148,7 +148,9 @@ class Node:
     def settle(self) -> Effects:
         """Let the core do all it wants, and answer all it asks."""
         while True:
-            effects = self.core.effects(self.now)
+            while (effects := self.core.effects(self.now)).urgent:
+                for deletion in effects.urgent:
+                    self._apply(deletion)
             if effects.operations:
                 single = (op for step in effects.operations for op in expanded(step))
                 failures = tuple(failure for op in single if (failure := self._apply(op)))

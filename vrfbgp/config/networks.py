@@ -51,6 +51,7 @@ def networks_of(
             ),
             max_paths=spec.max_paths,
             metric=spec.metric,
+            backup_routes=spec.backup_routes == "Enabled",
             stale_time=spec.stale_time,
             degraded=tuple(reasons),
         )

@@ -14,7 +14,15 @@ from collections import Counter
 from collections.abc import Container, Iterable
 
 from vrfbgp.fib.delta import Delta
-from vrfbgp.model import KernelNexthop, Member, Members, NexthopGroup, NexthopObject, NexthopValue
+from vrfbgp.model import (
+    KernelNexthop,
+    Member,
+    Members,
+    NexthopGroup,
+    NexthopObject,
+    NexthopValue,
+    PeerId,
+)
 from vrfbgp.operations import AddNexthop, DeleteNexthop, Operation, ReplaceNexthop
 
 FIRST_ID = 0xB3000000
@@ -68,12 +76,31 @@ class Nexthops:
         members = self._used_by.get(group, ())
         return members if isinstance(members, tuple) else ()
 
+    def is_gone(self, id_: int) -> bool:
+        """Whether it is an id of ours that the kernel doesn't have."""
+        return FIRST_ID <= id_ <= LAST_ID and self.delta.actual(id_) is None and id_ not in self._foreign
+
     def devices(self, id_: int) -> set[int]:
         """The devices that a next hop of the kernel leads to, ours of an earlier life included."""
         value = self.delta.actual(id_)
         if isinstance(value, NexthopObject):
             return {value.ifindex}
         return {device for member in value.members for device in self.devices(member)} if value else set()
+
+    def lost(self, peer: PeerId) -> list[DeleteNexthop]:
+        """The peer is dead: its objects are to go, and groups shrink with them, as if that were done."""
+        gone = {
+            id_
+            for user, id_ in self._ids.items()
+            if isinstance(user, Member) and user.peer == peer and self.delta.actual(id_) is not None
+        }
+        for id_, value in list(self.delta.actual_items()):
+            if id_ in gone:
+                self.delta.saw(id_, None)
+            elif isinstance(value, NexthopGroup) and not gone.isdisjoint(value.members):
+                left = tuple(member for member in value.members if member not in gone)
+                self.delta.saw(id_, NexthopGroup(left) if left else None)
+        return [DeleteNexthop(id_) for id_ in sorted(gone)]
 
     def object_ids(self, members: Iterable[Member]) -> set[int]:
         return {self._ids[member] for member in members if member in self._ids}

@@ -44,6 +44,7 @@ from vrfbgp.model import (
     KernelRoute,
     NexthopValue,
     Nlri,
+    PeerId,
     RouteKey,
     RouteValue,
     Rule,
@@ -192,6 +193,8 @@ class Reconciler:
         if (mine is FOREIGN) == route.ours:
             return False
         delta.saw(route.key.nlri, None)
+        if isinstance(mine, int) and self.nexthops.is_gone(mine):
+            return False  # It went with its group, as we wanted.
         return mine is not None and mine is not FOREIGN
 
     def rules_read(self, family: Family, rules: Iterable[Rule]) -> list[Rule]:
@@ -232,12 +235,18 @@ class Reconciler:
             if self.retry.failed(key, failure, now) == 1:
                 news.append(failure)
             self._disbelieve(failure.operation)
+            if isinstance(failure.operation, DeleteNexthop):
+                self.read_all()  # Routes on it count as gone.
             self.read_again(_source(key))
         self.retry.applied(serial)
         self._acknowledged = serial
         for rule in [rule for rule, sent in self._unconfirmed.items() if sent <= serial]:
             del self._unconfirmed[rule]
         return news
+
+    def lost(self, peer: PeerId) -> list[DeleteNexthop]:
+        """The peer is dead. These deletions, ahead of all else, end its part in every route at once."""
+        return self.nexthops.lost(peer)
 
     # -- what is to be done --
 
@@ -302,6 +311,7 @@ class Reconciler:
         clearances: list[Step] = []
         reads, waiting = self._pending_reads(), self.retry.waiting(now)
         standing = _Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
+        gone = _Gone(self.nexthops, known=ReadNexthops() not in reads)
         for of, delta in self.slices.items():
             table, family, metric = of
             if not len(delta) or ReadTable(table, family) in reads:
@@ -314,14 +324,22 @@ class Reconciler:
                     else:
                         delta.lack(nlris)
             draft = _Draft(*of)
+            vanished: list[Nlri] = []
             for nlri, desired, actual in chain(delta.changed(), self._to_sweep(of)):
                 if actual is FOREIGN or desired is FOREIGN:
                     continue
+                if isinstance(actual, int) and gone[actual]:
+                    vanished.append(nlri)
+                    if desired is None:
+                        continue
+                    actual = None
                 if waiting and RouteKey(table, family, nlri, metric) in waiting:
                     continue
                 if desired is not None and isinstance(desired, int) and not standing[desired]:
                     continue
                 draft.add(nlri, desired, actual)
+            for nlri in vanished:
+                delta.saw(nlri, None)
             written += draft.written() + fresh
             if draft.gone:
                 run = DeleteRoutes(*of, draft.gone)
@@ -443,6 +461,18 @@ class _Standing(dict[int, bool]):
     def __missing__(self, id_: int) -> bool:
         stands = self[id_] = self._known and self._delta.settled((id_,)) and id_ not in self._retry
         return stands
+
+
+class _Gone(dict[int, bool]):
+    """Whether a group is gone from the kernel, and with it, without a word, the routes on it."""
+
+    def __init__(self, nexthops: Nexthops, *, known: bool) -> None:
+        super().__init__()
+        self._nexthops, self._known = nexthops, known
+
+    def __missing__(self, id_: int) -> bool:
+        gone = self[id_] = self._known and self._nexthops.is_gone(id_)
+        return gone
 
 
 def key_of(operation: Operation) -> Key:

@@ -1,6 +1,10 @@
 """What a network wants in its table: bootstrap routes, and learned routes on next hop groups.
 
 Where both have a prefix, the bootstrap route stands: without it the peers themselves are out of reach.
+
+A prefix with more paths than its best has a second route, at metric + 1, on the group of the next best ones.
+When the last member of the first group is gone, the kernel drops the first route, and in the same instant the
+second is the one that is found: nothing has to be written for it.
 """
 
 from __future__ import annotations
@@ -8,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vrfbgp.fib.reconciler import Reconciler
+from vrfbgp.fib.delta import Delta
+from vrfbgp.fib.reconciler import Reconciler, Slot
 from vrfbgp.model import Family, Inline, Members, Nlri
 
 
@@ -18,6 +23,11 @@ class Place:
 
     table: int
     metric: int
+
+    @property
+    def backup(self) -> Place:
+        """Where the routes are that take over."""
+        return Place(self.table, self.metric + 1)
 
 
 class Routes:
@@ -31,11 +41,22 @@ class Routes:
     def open(self, place: Place) -> None:
         """Have the place read, so that it can be written."""
         for family in Family:
-            self._reconciler.slice(place.table, family, place.metric)
+            self._slice(place, family)
+            self._slice(place.backup, family)
 
-    def learned(self, place: Place, family: Family, nlris: list[Nlri], members: Members) -> None:
-        """Learned prefixes have these members from now on; none: they have no route."""
-        slice_ = self._reconciler.slice(place.table, family, place.metric)
+    def learned(
+        self, place: Place, family: Family, nlris: list[Nlri], members: Members, backup: Members = ()
+    ) -> None:
+        """Learned prefixes have these members, and these to take over, from now on; none: no such route."""
+        self._lead(place, family, nlris, members)
+        if backup or self._slice(place.backup, family).desired:
+            self._lead(place.backup, family, nlris, backup)
+
+    def _slice(self, place: Place, family: Family) -> Delta[Nlri, Slot]:
+        return self._reconciler.slice(place.table, family, place.metric)
+
+    def _lead(self, place: Place, family: Family, nlris: list[Nlri], members: Members) -> None:
+        slice_ = self._slice(place, family)
         nexthops = self._reconciler.nexthops
         if not members:
             for nlri in nlris:
@@ -63,7 +84,7 @@ class Routes:
         before = self._bootstrap.get((place, family), {})
         if before == routes:
             return
-        slice_ = self._reconciler.slice(place.table, family, place.metric)
+        slice_ = self._slice(place, family)
         for nlri in before.keys() - routes.keys():
             slice_.unwant(nlri)
         for nlri, inline in routes.items():
@@ -77,7 +98,7 @@ class Routes:
         """Nothing is wanted there any more."""
         for family in Family:
             self._bootstrap.pop((place, family), None)
-            slice_ = self._reconciler.slice(place.table, family, place.metric)
+        for slice_ in [self._slice(of, family) for of in (place, place.backup) for family in Family]:
             for nlri, value in list(slice_.desired.items()):
                 slice_.unwant(nlri)
                 if isinstance(value, int):
@@ -86,8 +107,5 @@ class Routes:
     def settled(self, place: Place) -> bool:
         """Whether the bootstrap routes are in the kernel (the table may still be filling)."""
         return all(
-            self._reconciler.slice(place.table, family, place.metric).settled(
-                self._bootstrap.get((place, family), ())
-            )
-            for family in Family
+            self._slice(place, family).settled(self._bootstrap.get((place, family), ())) for family in Family
         )

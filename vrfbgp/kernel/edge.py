@@ -2,8 +2,8 @@
 
 Batches and the reads that were asked for behind them run in one thread, in the order of asking, and are
 answered in that order: a read that is answered before batch n shows the kernel before batch n, one that is
-answered after it shows it too. Links and single lookups wait for no batch; a second thread has them. Every
-event is told on the event loop's own thread.
+answered after it shows it too. Links and single lookups wait for no batch; a second thread has them. What is
+urgent waits for nothing at all (`urgent`). Every event is told on the event loop's own thread.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from vrfbgp.events import Applied, KernelEvent, LinksRead
+from vrfbgp.events import Applied, KernelEvent, LinksRead, Overrun
 from vrfbgp.kernel import preflight
 from vrfbgp.kernel.hold import Hold
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.kernel.reader import Reader, ReadEvent
+from vrfbgp.kernel.urgent import UrgentWriter
 from vrfbgp.kernel.watch import Watch
 from vrfbgp.kernel.worker import Worker
 from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import IPAddress, KernelRoute
-from vrfbgp.operations import Failure, Step, expanded
+from vrfbgp.operations import Failure, Operation, Step, expanded
 from vrfbgp.requests import ReadLinks, ReadRequest
 
 _log = logging.getLogger(__name__)
@@ -73,14 +74,26 @@ class Kernel:
         self._on_event = on_event
         self._write_socket = NetlinkSocket()
         self._writer = Writer(self._write_socket)
+        self._urgent = UrgentWriter(lambda: self._tell(on_event, Overrun()))
         self._readers = (Reader(), Reader())
-        self._watch = Watch((self._write_socket.port_id,), self._seen, self._refresh)
+        own_port_ids = (self._write_socket.port_id, self._urgent.port_id)
+        self._watch = Watch(own_port_ids, self._seen, self._refresh)
         self._watch.start()
         self._ordered: Worker[_Task] = Worker("kernel-ordered", self._perform_ordered, self._failed)
         self._prompt: Worker[_Task] = Worker("kernel-prompt", self._perform_prompt, self._failed)
         self._running = True
         self._ordered.start()
         self._prompt.start()
+        self._urgent.start()
+
+    def apply_at_once(self, operations: Sequence[Operation]) -> None:
+        """Do the operations now, ahead of every batch: deletions of next hops (failover).
+
+        A next hop that is gone already counts as deleted. There is no answer; but if the kernel refuses one,
+        that is logged, and `Overrun` told, so that the truth is read again. What was asked of `apply` before
+        and is still queued is done behind them, also if it makes again what they deleted.
+        """
+        self._urgent.put(operations)
 
     def apply(self, serial: int, operations: Sequence[Step]) -> None:
         """Do the operations in order; answered by `Applied` with this serial."""
@@ -110,6 +123,7 @@ class Kernel:
             timer.cancel()
         for worker in (self._ordered, self._prompt):
             await asyncio.to_thread(worker.close)
+        await asyncio.to_thread(self._urgent.close)
         # The answers of the last tasks are queued on the loop behind us.
         await asyncio.sleep(0)
         self._write_socket.close()

@@ -122,9 +122,17 @@ class LocRib:
         dirty, self._dirty = self._dirty, {family: {} for family in Family}
         for family, nlris in dirty.items():
             held = self.reach.bootstrap.get(family, frozenset())
+            heard = [of[family].paths for of in self.adj_in.values() if family in of]
+            # The prefixes of one UPDATE have the same paths: these are compared once.
+            known: dict[tuple[int, ...], tuple[Members, Members]] = {}
             change = Change(family, [], ())
             for nlri in nlris:
-                members, backup = ((), ()) if nlri in held else self._choose(family, nlri)
+                candidates = [paths[nlri] for paths in heard if nlri in paths]
+                compared = tuple(map(id, candidates))
+                chosen = ((), ()) if nlri in held else known.get(compared)
+                if chosen is None:
+                    chosen = known[compared] = self._choose(candidates)
+                members, backup = chosen
                 if members is not change.members or backup is not change.backup:
                     if change.nlris:
                         yield change
@@ -226,9 +234,8 @@ class LocRib:
             if (adj := of_peer.get(family)) is not None and other is not peer and other != peer
         )
 
-    def _choose(self, family: Family, nlri: Nlri) -> tuple[Members, Members]:
-        """The members of the best paths, and those of the next best that have none of these."""
-        candidates = self.candidates(family, nlri)
+    def _choose(self, candidates: list[Path]) -> tuple[Members, Members]:
+        """The members of the best paths, and those of the next best that are not all among these."""
         eligible = [path for path in candidates if not isinstance(self.hops(path), Refusal)]
         if not eligible:
             return (), ()

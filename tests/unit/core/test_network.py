@@ -62,6 +62,7 @@ class Bench:
         assert not self.hear(wire.update(prefixes, next_hop=str(one.id.address)), one, epoch)
 
     def routes(self) -> set[str]:
+        self.red.bury()
         for change in self.red.loc.changes():
             for nlri in change.nlris:
                 (self.chosen.add if change.members else self.chosen.discard)(nlri)

@@ -49,7 +49,7 @@ class ExternalNetworkSpec(Strict):
     failure_mode: Annotated[Annotated[Text, one_of("Closed", "Open")], OURS, ACTED] = "Closed"
     bootstrap_routes: Annotated[tuple[BootstrapRoute, ...], Items, OURS, ACTED] = ()
     max_paths: Annotated[Annotated[Int, within(1, 256)], OURS, ACTED] = 16
-    backup_routes: Annotated[EnabledDisabled, OURS] = "Enabled"
+    backup_routes: Annotated[EnabledDisabled, OURS, ACTED] = "Enabled"
     max_routes: Annotated[Annotated[Int, within(1, 2**31 - 1)] | None, OURS, Limits()] = None
     default_route: Annotated[Annotated[Text, one_of("Accept", "Reject")], OURS, Limits()] = "Accept"
     cluster_prefixes: Annotated[
