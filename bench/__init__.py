@@ -11,6 +11,7 @@ and no test depends on it.
     stage       the node, the routers and the wires between them, in network namespaces
     tables      when a table holds what it should, seen cheaply from outside
     gauge       CPU seconds and memory of the processes under test
+    lock        how long the kernel's lock had to be waited for
     contender   what is measured: `bird`, `frr`, `vrfbgp`, each a module of its own
     play        a contender on a stage, under the gauge
     fill, withdraw, failover, churn, restart, idle      what is done to it, a function for each measure

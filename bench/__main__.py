@@ -178,7 +178,7 @@ def measure(
     memory = "" if reading.memory is None else f", {reading.memory:.0f} MB"
     more = "".join(f", {name} {value:.4g}" for name, value in reading.more.items())
     busy = f" (machine {cell.busy[-1]:.0%} busy before)" if cell.busy[-1] > 0.1 else ""
-    print(f"{said}{reading.seconds:.3f} s{cpu}{memory}{more}{busy}", file=sys.stderr, flush=True)
+    print(f"{said}{reading.seconds:.3g} s{cpu}{memory}{more}{busy}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from statistics import median
 
 from bench.contender import Contender
 from bench.feed import Feed, Prefix
+from bench.lock import LockWait
 from bench.play import MEGA, PATIENCE, Anyone, Bench, Play, alone
 from bench.reading import Reading
 from bench.tables import Sentinel, Tables, sentinels
@@ -71,7 +72,8 @@ def churn(bench: Bench, contender: Anyone, size: int) -> Reading:
             begin = router.wait("pacing")[0]["begin"]
             time.sleep(max(0.0, begin - READY_SECONDS - time.monotonic()))
             cpu, since = play.gauge.cpu(), time.monotonic()
-            seen = watch(play.tables, chosen, begin)
+            with LockWait(play.stage.node) as lock:
+                seen = watch(play.tables, chosen, begin)
             sent = router.wait("paced", seconds=PATIENCE, alive=play.trouble)[0]["times"]
             cpu, elapsed = play.gauge.cpu() - cpu, time.monotonic() - since
         play.tables.wait_full([], {table: held}, exact=True, seconds=PATIENCE, alive=play.trouble)
@@ -84,6 +86,7 @@ def churn(bench: Bench, contender: Anyone, size: int) -> Reading:
         "announced": percentile([value for sample, value in latencies.items() if sample.announced]),
         "withdrawn": percentile([value for sample, value in latencies.items() if not sample.announced]),
         "percent": 100 * cpu / elapsed,
+        "lock_wait": lock.longest,
         "missed": len(chosen) - len(seen),
         "samples": len(chosen),
         "router_late": percentile(lateness),

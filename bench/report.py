@@ -13,6 +13,7 @@ from bench.reading import Reading
 UNITS = {
     "announced": "s",
     "beyond_carrier": "s",
+    "lock_wait": "s",
     "lost_share": "%",
     "median": "s",
     "percent": "%",
