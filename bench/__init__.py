@@ -11,7 +11,10 @@ and no test depends on it.
     stage       the node, the routers and the wires between them, in network namespaces
     tables      when a table holds what it should, seen cheaply from outside
     gauge       CPU seconds and memory of the processes under test
+    lock        how long the kernel's lock had to be waited for
     contender   what is measured: `bird`, `frr`, `vrfbgp`, each a module of its own
-    measures    the scenarios, one function each
+    play        a contender on a stage, under the gauge
+    fill, withdraw, failover, churn, restart, idle      what is done to it, a function for each measure
+    scenarios   all of them, with their sizes and limits
     report      medians, ratios, the table, JSON
 """

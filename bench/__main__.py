@@ -13,18 +13,16 @@ from pathlib import Path
 from types import FrameType
 
 from bench.bird import Bird
-from bench.contender import Contender
 from bench.feed import Cache
 from bench.frr import Frr
 from bench.kernel import Kernel
-from bench.measures import SCENARIOS, Bench, Scenario, Sizes
+from bench.play import Anyone, Bench
 from bench.report import Report
+from bench.scenarios import SCENARIOS, Scenario
 from bench.stage import wait_quiet
 from bench.vrfbgp import Vrfbgp
 
 CACHE = Path(__file__).parents[1] / ".cache" / "bench"
-COUNTS = {"full": 1_000_000, "dense": 100_000, "single": 100_000, "networks": 4000}
-Anyone = Contender | Kernel
 
 
 def contenders() -> dict[str, Anyone]:
@@ -74,12 +72,6 @@ def options(words: list[str]) -> argparse.Namespace:
 def plays(contender: Anyone, scenario: Scenario) -> bool:
     """Whether a contender takes part in a scenario: the bare kernel in some only."""
     return not isinstance(contender, Kernel) or contender.name in scenario.kernel
-
-
-def title(scenario: Scenario, sizes: Sizes) -> str:
-    """A scenario's title with its count at this scale."""
-    count = 1000 if scenario.name == "idle" else sizes.of(COUNTS.get(scenario.name, 500_000))
-    return scenario.title.format(count)
 
 
 def main(words: list[str]) -> int:
@@ -132,7 +124,6 @@ def contestants(names: list[str]) -> dict[str, Anyone]:
 def blank(chosen: argparse.Namespace, present: dict[str, Anyone]) -> Report:
     """A report without results."""
     scenarios = [scenario for scenario in SCENARIOS if scenario.name in chosen.scenarios]
-    sizes = Sizes(chosen.scale, chosen.idle_seconds)
     return Report(
         about={
             "begun": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -143,34 +134,40 @@ def blank(chosen: argparse.Namespace, present: dict[str, Anyone]) -> Report:
             "versions": {name: contender.version() for name, contender in present.items()},
         },
         limits={scenario.name: scenario.kernel[-1] for scenario in scenarios if scenario.kernel},
-        titles={scenario.name: title(scenario, sizes) for scenario in scenarios},
+        compared={scenario.name: scenario.compared for scenario in scenarios},
+        titles={scenario.name: scenario.title(chosen.scale) for scenario in scenarios},
     )
 
 
 def measure_all(chosen: argparse.Namespace, present: dict[str, Anyone], report: Report) -> None:
     """Each scenario: as many rounds as runs, in each round every contender once, one at a time."""
-    bench = Bench(Cache(CACHE), Sizes(chosen.scale, chosen.idle_seconds))
+    bench = Bench(Cache(CACHE), chosen.idle_seconds)
     for scenario in SCENARIOS:
         if scenario.name not in chosen.scenarios:
             continue
         for run in range(chosen.runs):
             for contender in present.values():
                 if plays(contender, scenario):
-                    measure(bench, report, scenario, contender, run, chosen.quiet_seconds)
+                    measure(bench, chosen, report, scenario, contender, run)
                     report.save(chosen.json)
 
 
 def measure(
-    bench: Bench, report: Report, scenario: Scenario, contender: Anyone, run: int, quiet: float
+    bench: Bench,
+    chosen: argparse.Namespace,
+    report: Report,
+    scenario: Scenario,
+    contender: Anyone,
+    run: int,
 ) -> None:
     """One reading into the report; what goes wrong is one too."""
     cell = report.cell(scenario.name, contender.name)
     if cell.failures and not cell.readings:
         return  # It would fail again, and take its time for it.
-    said = f"bench: {scenario.name:12} {contender.name:14} run {run + 1}: "
-    cell.busy.append(wait_quiet(quiet))
+    said = f"bench: {scenario.name:14} {contender.name:14} run {run + 1}: "
+    cell.busy.append(wait_quiet(chosen.quiet_seconds))
     try:
-        reading = scenario.measure(bench, contender)
+        reading = scenario.measure(bench, contender, scenario.size(chosen.scale))
     except Exception as error:
         notes = " / ".join(getattr(error, "__notes__", ()))
         cell.failures.append(f"{type(error).__name__}: {error} {notes}".strip())
@@ -181,7 +178,7 @@ def measure(
     memory = "" if reading.memory is None else f", {reading.memory:.0f} MB"
     more = "".join(f", {name} {value:.4g}" for name, value in reading.more.items())
     busy = f" (machine {cell.busy[-1]:.0%} busy before)" if cell.busy[-1] > 0.1 else ""
-    print(f"{said}{reading.seconds:.3f} s{cpu}{memory}{more}{busy}", file=sys.stderr, flush=True)
+    print(f"{said}{reading.seconds:.3g} s{cpu}{memory}{more}{busy}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

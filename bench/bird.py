@@ -39,6 +39,7 @@ def configuration(networks: tuple[Network, ...]) -> str:
             f"ipv4 table {network.name};",
             f"protocol kernel kernel_{network.name} {{",
             f"  persist; graceful restart; netlink rx buffer {RECEIVE_OCTETS};",
+            *(["  merge paths yes;"] if network.equal else []),
             f"  ipv4 {{ table {network.name}; import none; export all; }};",
             f"  kernel table {network.table};",
             "}",

@@ -81,6 +81,27 @@ class Cache:
             feed.name, lambda: b"".join(updates(feed, self.prefixes(feed.start, feed.count))) + END_OF_RIB
         )
 
+    def withdrawal(self, start: int, count: int) -> Path:
+        """A file that withdraws a stretch, each prefix by an UPDATE of its own."""
+        return self._file(
+            f"withdrawal-{EDITION}-{SEED}-{start}-{count}.bin",
+            lambda: b"".join(map(withdrawn, self.prefixes(start, count))),
+        )
+
+    def churn(self, feed: Feed) -> Path:
+        """A file that announces a feed and withdraws the sequence from its beginning, in turn."""
+        return self._file(
+            f"churn-{feed.name}",
+            lambda: b"".join(
+                announced + withdrawn(gone)
+                for announced, gone in zip(
+                    updates(feed, self.prefixes(feed.start, feed.count)),
+                    self.prefixes(0, feed.count),
+                    strict=True,
+                )
+            ),
+        )
+
     def _file(self, name: str, make) -> Path:  # type: ignore[no-untyped-def]
         path = self.directory / name
         if not path.exists():
@@ -117,13 +138,30 @@ def updates(feed: Feed, prefixes: Sequence[Prefix]) -> Iterator[bytes]:
         room = MESSAGE_LIMIT - 23 - len(attributes)
         reach = b""
         for address, length in prefixes[at : at + wanted]:
-            nlri = bytes([length]) + address.to_bytes(4, "big")[: (length + 7) // 8]
+            nlri = encoded((address, length))
             if len(reach) + len(nlri) > room:
                 break
             reach += nlri
             at += 1
         body = struct.pack("!HH", 0, len(attributes)) + attributes + reach
-        yield b"\xff" * 16 + struct.pack("!HB", 19 + len(body), 2) + body
+        yield update(body)
+
+
+def update(body: bytes) -> bytes:
+    """An UPDATE with its header (RFC 4271, 4.1)."""
+    return b"\xff" * 16 + struct.pack("!HB", 19 + len(body), 2) + body
+
+
+def withdrawn(prefix: Prefix) -> bytes:
+    """An UPDATE that withdraws just this prefix (RFC 4271, 4.3)."""
+    nlri = encoded(prefix)
+    return update(struct.pack("!H", len(nlri)) + nlri + bytes(2))
+
+
+def encoded(prefix: Prefix) -> bytes:
+    """A prefix on the wire (RFC 4271, 4.3)."""
+    address, length = prefix
+    return bytes([length]) + address.to_bytes(4, "big")[: (length + 7) // 8]
 
 
 def path_attributes(feed: Feed, chance: random.Random) -> bytes:

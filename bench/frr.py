@@ -73,6 +73,9 @@ def configuration(networks: tuple[Network, ...]) -> str:
         " bgp graceful-restart",
         " bgp graceful-restart preserve-fw-state",
     ]
+    equal = any(network.equal for network in networks)
+    if equal:
+        lines += [" bgp bestpath as-path multipath-relax"]
     peers = [peer for network in networks for peer in network.peers]
     for peer in peers:
         lines += [
@@ -81,5 +84,7 @@ def configuration(networks: tuple[Network, ...]) -> str:
         ]
     lines += [" address-family ipv4 unicast"]
     lines += [f"  neighbor {peer.address} activate" for peer in peers]
+    if equal:
+        lines += [f"  maximum-paths {len(peers)}"]
     lines += [" exit-address-family", "exit"]
     return "".join(f"{line}\n" for line in lines)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PAUSE = 0.1
@@ -42,6 +43,8 @@ class Gauge:
         self._cpu: dict[int, int] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._awake = threading.Event()
+        self._awake.set()
         self._thread = threading.Thread(target=self._run)
         self.peak = 0
         """The most memory seen, in octets."""
@@ -52,6 +55,7 @@ class Gauge:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self._awake.set()
         self._thread.join()
 
     def cpu(self) -> float:
@@ -76,6 +80,16 @@ class Gauge:
             self.cpu()
             self.memory()
             self._stop.wait(max(PAUSE, SPARING * (time.monotonic() - begin)))
+            self._awake.wait()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Take no samples meanwhile: they would hold up whoever watches for milliseconds in this process."""
+        self._awake.clear()
+        try:
+            yield
+        finally:
+            self._awake.set()
 
     def wait_idle(self, seconds: float, *, still: float = 1.0, share: float = 0.05) -> None:
         """Wait until they used less than a share of a processor for `still` seconds; TimeoutError."""

@@ -4,8 +4,9 @@
 
 The destinations take turns. It prints {"event": "answered"} after the first hundred answers. When stdin
 ends, it waits a second for late ones and prints {"event": "tally", "sent": …, "lost": …, "first_lost": …,
-"last_lost": …, "answered": {SITE: count}}, the times in seconds of CLOCK_MONOTONIC at which those packets
-were sent.
+"last_lost": …, "sent_meanwhile": …, "lost_by": {TAG: count}}. Times are seconds of CLOCK_MONOTONIC at which
+those packets were sent; `sent_meanwhile` counts all packets from the first lost to the last. `lost_by` tells
+by the tag of the router which carried the flow of what was lost: the one that answered its destination last.
 """
 
 from __future__ import annotations
@@ -23,6 +24,16 @@ ENOUGH = 100
 LATE_SECONDS = 1.0
 
 
+def blame(lost: list[int], tags: dict[int, int], targets: int) -> dict[int, int]:
+    """The lost packets by the tag of the router that answered their destination last; -1 if none had."""
+    found: dict[int, int] = {}
+    for index in lost:
+        before = (tags[at] for at in range(index - targets, -1, -targets) if at in tags)
+        tag = next(before, -1)
+        found[tag] = found.get(tag, 0) + 1
+    return found
+
+
 def main() -> None:
     """Send until stdin ends, and tell."""
     setting = json.loads(sys.argv[1])
@@ -34,8 +45,7 @@ def main() -> None:
     targets = [(address, ECHO_PORT) for address in setting["destinations"]]
     sent: list[float] = []
     missing: set[int] = set()
-    answered: dict[int, int] = {}
-    count = 0
+    tags: dict[int, int] = {}
     following = time.monotonic()
     deadline = None
     while deadline is None or (missing and time.monotonic() < deadline):
@@ -58,14 +68,17 @@ def main() -> None:
                     break
                 except OSError:
                     continue
-                missing.discard(struct.unpack("!Q", octets[:8])[0])
-                answered[octets[8]] = answered.get(octets[8], 0) + 1
-                count += 1
-                if count == ENOUGH:
+                index = struct.unpack("!Q", octets[:8])[0]
+                missing.discard(index)
+                tags[index] = octets[8]
+                if len(tags) == ENOUGH:
                     print(json.dumps({"event": "answered"}), flush=True)
-    lost = [sent[index] for index in missing]
-    tally = {"sent": len(sent), "lost": len(lost), "answered": answered}
-    tally |= {"first_lost": min(lost, default=None), "last_lost": max(lost, default=None)}
+    lost = sorted(missing)
+    tally: dict[str, object] = {"sent": len(sent), "lost": len(lost)}
+    tally["first_lost"] = sent[lost[0]] if lost else None
+    tally["last_lost"] = sent[lost[-1]] if lost else None
+    tally["sent_meanwhile"] = lost[-1] - lost[0] + 1 if lost else 0
+    tally["lost_by"] = blame(lost, tags, len(targets))
     print(json.dumps({"event": "tally", **tally}), flush=True)
 
 

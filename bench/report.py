@@ -8,9 +8,22 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.measures import Reading
+from bench.reading import Reading
 
-UNITS = {"beyond_carrier": "s", "up": "s", "up_cpu": "s", "percent": "%"}
+UNITS = {
+    "announced": "s",
+    "beyond_carrier": "s",
+    "lock_wait": "s",
+    "lost_share": "%",
+    "median": "s",
+    "percent": "%",
+    "router_late": "s",
+    "up": "s",
+    "up_cpu": "s",
+    "withdrawn": "s",
+}
+UNSAID = ("answered", "router_late", "samples", "sent", "writes_at_least")
+"""In the JSON only."""
 
 
 @dataclass
@@ -41,7 +54,7 @@ class Cell:
         said = []
         for name in self.readings[0].more:
             value = self.median(name)
-            if name in ("sent", "answered", "writes_at_least") or value is None:
+            if name in UNSAID or value is None:
                 continue
             unit = UNITS.get(name, "")
             said.append(f"{name} {value:,.3g}{unit}" if unit else f"{name} {value:,.0f}")
@@ -55,6 +68,8 @@ class Report:
     about: dict[str, Any]
     limits: dict[str, str]
     """For each scenario, the contender that is its limit; missing if it has none."""
+    compared: dict[str, str]
+    """For each scenario, the field of its readings whose ratios count."""
     titles: dict[str, str]
     cells: list[Cell] = field(default_factory=list)
 
@@ -104,15 +119,15 @@ class Report:
                 "failed: " + brief(cell.failures[-1] if cell.failures else ""),
             ]
         seconds = [reading.seconds for reading in cell.readings]
-        idle = cell.median("percent") is not None
+        digits = 3 if max(seconds) >= 0.1 else 4
         extras = cell.extras()
         if cell.failures:
             extras += f"; failed {len(cell.failures)} times: {brief(cell.failures[-1])}"
-        name = "cpu" if idle else "seconds"
+        name = self.compared[cell.scenario]
         return [
             cell.contender,
-            number(cell.median("seconds"), 3),
-            f"{min(seconds):.3f}–{max(seconds):.3f}",
+            number(cell.median("seconds"), digits),
+            f"{min(seconds):.{digits}f}–{max(seconds):.{digits}f}",
             number(self.ratio(cell, "bird", name), 2),
             number(self.ratio(cell, self.limits.get(cell.scenario), name), 2),
             number(cell.median("cpu"), 3),

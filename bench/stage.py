@@ -63,10 +63,12 @@ class Peer:
 
 @dataclass(frozen=True)
 class Network:
-    """An external network: its number and its peers, the best first."""
+    """An external network: its number and its peers, the best first unless all are equal."""
 
     number: int
     peers: tuple[Peer, ...]
+    equal: bool = False
+    """Its peers are as good as each other, and share the traffic (ECMP)."""
 
     @property
     def name(self) -> str:
@@ -152,6 +154,7 @@ class Stage:
         """
         sites = [
             {
+                "tag": peer.number,
                 "address": peer.address,
                 "device": peer.far_device,
                 "asn": peer.asn,

@@ -29,6 +29,8 @@ RTNLGRP_IPV4_ROUTE = 7
 SOL_NETLINK, ADD_MEMBERSHIP = 270, 1
 SO_RCVBUFFORCE = 33
 MAIN = 254
+MULTIPATH = 0
+"""What stands for the device of a route that has several next hops."""
 COUNT = re.compile(r"^(Main|Local|Id (\d+)):$|^\tPrefixes:\s+(\d+)$", re.MULTILINE)
 
 
@@ -88,7 +90,10 @@ class Tables:
         return found
 
     def device(self, sentinel: Sentinel) -> int | None:
-        """The index of the device by which exactly this prefix leaves; None if there is no such route."""
+        """The index of the device by which exactly this prefix leaves; None if there is no such route.
+
+        MULTIPATH if there are several.
+        """
         octets = (sentinel.prefix[0] + 5).to_bytes(4, "big")
         body = struct.pack("=BBBBBBBBI", socket.AF_INET, 32, 32, 0, 0, 0, 0, 0, RTM_F_FIB_MATCH)
         body += struct.pack("=HH", 8, RTA_DST) + octets + struct.pack("=HH", 8, RTA_SRC)
@@ -103,7 +108,7 @@ class Tables:
             if kind == RTA_OIF:
                 return int(struct.unpack_from("=I", answer, at + 4)[0])
             at += (length + 3) & ~3
-        return 0
+        return MULTIPATH
 
     def wait_full(
         self,
