@@ -1,7 +1,7 @@
 """A BIRD 2 in a network of topology A: another router than FRR, with a feed of its own.
 
-Every route that it announces has `COMMUNITIES` and, if it was fed, one of its own: an UPDATE each, of 600
-octets.
+Every route that it announces has `COMMUNITIES` and, if it was fed, one of its own: an UPDATE each, of some
+540 octets.
 """
 
 from __future__ import annotations
