@@ -46,7 +46,9 @@ def wait_for(
     raise NeverTrue(f"not true within {timeout:g} s: {name}\n{failure}")
 
 
-def stays_true(condition: Callable[[], object], seconds: float, describe: str = "") -> None:
+def stays_true(
+    condition: Callable[[], object], seconds: float, describe: str = "", *, interval: float = 0.05
+) -> None:
     """Ask again and again for some seconds that `condition` holds: for what must *not* happen.
 
     Raises AssertionError at the first time that it does not.
@@ -57,4 +59,4 @@ def stays_true(condition: Callable[[], object], seconds: float, describe: str = 
         assert value, (
             f"did not stay true: {describe or getattr(condition, '__name__', 'condition')}: {value!r}"
         )
-        time.sleep(0.05)
+        time.sleep(interval)

@@ -1,4 +1,5 @@
-"""Many small BGP peers, an address each: a passive speaker in plain Python, for what would take 18 routers.
+"""Small BGP peers in plain Python, passive: a `Flock` of many, for what would take 18 routers, and a
+`Soloist` that a test plays note by note.
 
 It knows OPEN, KEEPALIVE, UPDATE and the End-of-RIB marker (RFC 4271, RFC 4724), no more. It encodes what it
 sends by itself, so that it judges ours.
@@ -16,6 +17,7 @@ from types import TracebackType
 
 from labs.netns.namespace import join
 from labs.netns.topology import Site, Topology
+from labs.netns.waiting import PATIENCE
 
 MARKER = b"\xff" * 16
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE = 1, 2, 3, 4
@@ -27,9 +29,15 @@ def message(kind: int, body: bytes = b"") -> bytes:
     return MARKER + struct.pack("!HB", 19 + len(body), kind) + body
 
 
-def opening(asn: int, router_id: str) -> bytes:
+EOR_ONLY = b"\x40\x02\x00\x78"
+"""Graceful restart (RFC 4724 3) of no family: an End-of-RIB is sent, no path outlives its session."""
+RETAINED = b"\x40\x06\x80\x78\x00\x01\x01\x80"
+"""Graceful restart of IPv4: restarted, 120 s, forwarding state preserved."""
+
+
+def opening(asn: int, router_id: str, graceful_restart: bytes = EOR_ONLY) -> bytes:
     """RFC 4271 4.2, with IPv4 unicast (RFC 4760), AS4 (RFC 6793) and, for its EoR, RFC 4724."""
-    capabilities = b"\x01\x04\x00\x01\x00\x01" + b"\x41\x04" + struct.pack("!I", asn) + b"\x40\x02\x00\x78"
+    capabilities = b"\x01\x04\x00\x01\x00\x01" + b"\x41\x04" + struct.pack("!I", asn) + graceful_restart
     options = bytes((2, len(capabilities))) + capabilities
     identifier = IPv4Address(router_id).packed
     return message(
@@ -37,10 +45,10 @@ def opening(asn: int, router_id: str) -> bytes:
     )
 
 
-def update(prefixes: Iterable[str], next_hop: str, asn: int) -> bytes:
-    """RFC 4271 4.3: ORIGIN, AS_PATH of one AS, NEXT_HOP."""
+def update(prefixes: Iterable[str], next_hop: str, asn: int, more: bytes = b"") -> bytes:
+    """RFC 4271 4.3: ORIGIN, AS_PATH of one AS, NEXT_HOP, and more attributes as they are."""
     attributes = b"\x40\x01\x01\x00" + b"\x40\x02\x06\x02\x01" + struct.pack("!I", asn)
-    attributes += b"\x40\x03\x04" + IPv4Address(next_hop).packed
+    attributes += b"\x40\x03\x04" + IPv4Address(next_hop).packed + more
     nlri = b""
     for prefix in map(IPv4Network, prefixes):
         nlri += bytes((prefix.prefixlen,)) + prefix.network_address.packed[: (prefix.prefixlen + 7) // 8]
@@ -133,3 +141,51 @@ class Flock:
             if counted:
                 with self._lock:
                     self.established -= 1
+
+
+class Soloist:
+    """One peer at a host of a network's subnet; it says what the test says, when the test does."""
+
+    def __init__(self, topology: Topology, site: Site, host: int, *, asn: int) -> None:
+        self.address = site.address(host)
+        self._asn = asn
+        self._connection: socket.socket | None = None
+        namespace = topology.lab.namespace(f"{site.name}-soloist")
+        join(namespace, "eth0", site.switch, "soloist")
+        site.switch.ip("link set soloist master br0")
+        namespace.ip(f"addr add {self.address}/24 dev eth0")
+        self._listener = namespace.inside(partial(socket.create_server, (self.address, 179)))
+        self._listener.settimeout(PATIENCE)
+
+    def __enter__(self) -> Soloist:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.hang_up()
+        self._listener.close()
+
+    def begin(self, graceful_restart: bytes = EOR_ONLY) -> None:
+        """Take the next connection, and make it a session. Raises TimeoutError."""
+        self._connection, _peer = self._listener.accept()
+        self._connection.settimeout(PATIENCE)
+        with self._connection.makefile("rb") as stream:
+            self.send(opening(self._asn, self.address, graceful_restart))
+            kind = 0
+            while kind != KEEPALIVE:
+                length, kind = struct.unpack("!16xHB", stream.read(19))
+                stream.read(length - 19)
+        self.send(message(KEEPALIVE))
+
+    def send(self, octets: bytes) -> None:
+        """Say this. Raises TimeoutError when the other side does not read."""
+        assert self._connection is not None
+        self._connection.sendall(octets)
+
+    def hang_up(self) -> None:
+        """End the session by the end of the connection (FIN): all that was said still arrives before it."""
+        if self._connection is not None:
+            self._connection.shutdown(socket.SHUT_WR)
+            self._connection.close()
+            self._connection = None

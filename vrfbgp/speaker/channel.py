@@ -2,8 +2,8 @@
 routes.
 
 Writing never blocks, as a blocked reactor sends no keepalives: what the socket does not take is spooled.
-Past `SPOOL_LIMIT` the channel is `full` and the lanes stop reading their peers; the little that is then
-still written (ends of sessions, answers) may grow to `SPOOL_END`, where the process gives up rather than
+Past `spool_limit` the channel is `full` and the lanes stop reading their peers; the little that is then
+still written (ends of sessions, answers) may grow by `SPOOL_MARGIN`, where the process gives up rather than
 the machine's memory.
 
 The end of the channel is the end of the daemon, and the process goes at once and without a word to the
@@ -26,16 +26,19 @@ from exabgp.reactor.api.processes import Processes
 from vrfbgp.speaker.wire import HEADER, Kind
 
 SPOOL_LIMIT = 64 << 20
-SPOOL_END = SPOOL_LIMIT + (1 << 20)
+SPOOL_MARGIN = 1 << 20
 COMMANDS_AT_ONCE = 1 << 16
 EXIT_SPOOL = 75
 """EX_TEMPFAIL (sysexits.h)."""
 
 
 class Channel(Processes):  # type: ignore[misc]
-    """Takes commands from the daemon, and tells it everything in one order."""
+    """Takes commands from the daemon, and tells it everything in one order.
 
-    def __init__(self, io: socket.socket, epoch: int, version: str) -> None:
+    `epoch` is the highest number of a session so far, `spool_limit` in octets.
+    """
+
+    def __init__(self, io: socket.socket, epoch: int, version: str, spool_limit: int = SPOOL_LIMIT) -> None:
         super().__init__()
         io.setblocking(False)
         self.io = io
@@ -43,6 +46,7 @@ class Channel(Processes):  # type: ignore[misc]
         """Why the command at hand failed; read and emptied by the next answer."""
         self._version = version
         self._epoch = epoch
+        self._spool_limit = spool_limit
         self._spool: deque[memoryview] = deque()
         self._spooled = 0
         self._unread = b""
@@ -54,7 +58,7 @@ class Channel(Processes):  # type: ignore[misc]
     @property
     def full(self) -> bool:
         """The daemon is far behind: no more UPDATEs, please."""
-        return self._spooled >= SPOOL_LIMIT
+        return self._spooled >= self._spool_limit
 
     @property
     def waiting(self) -> bool:
@@ -86,7 +90,7 @@ class Channel(Processes):  # type: ignore[misc]
         self._spool.append(memoryview(octets))
         self._spooled += len(octets)
         self.flush()
-        if self._spooled > SPOOL_END:
+        if self._spooled > self._spool_limit + SPOOL_MARGIN:
             os._exit(EXIT_SPOOL)
 
     def flush(self) -> None:

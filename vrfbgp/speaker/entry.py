@@ -3,6 +3,9 @@
 CHANNEL is the number of an inherited socket, PARENT the process id of the daemon, EPOCH the highest that
 was used, CONFIG the path of ExaBGP's configuration. Only the ExaBGP that the tests ran with is started: the
 parts replaced here know its insides, and another version could differ without a word.
+
+The environment variable `SPOOL_VARIABLE` sets how far the speaker reads ahead of the daemon: for tests and
+tuning, no part of the configuration.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import sys
 from typing import Any
 
 EXABGP_VERSION = "5.0.15"
+SPOOL_VARIABLE = "VRFBGP_SPOOL_OCTETS"
 
 PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
@@ -68,6 +72,14 @@ def settings() -> Any:
     return env
 
 
+def spool_limit(default: int) -> int:
+    """Octets of the spool: what the environment says, else the default. Exits if that is no such number."""
+    told = os.environ.get(SPOOL_VARIABLE, "")
+    if told and (not told.isdecimal() or not int(told)):
+        sys.exit(f"{SPOOL_VARIABLE}={told}: give a number of octets, at least 1, or unset it")
+    return int(told or default)
+
+
 def main(arguments: list[str]) -> int:
     """Run the speaker until its channel ends; the exit status is ExaBGP's."""
     channel_fd, parent, epoch, path = int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3]
@@ -81,7 +93,7 @@ def main(arguments: list[str]) -> int:
     from exabgp.logger import log
     from exabgp.reactor import loop, peer, protocol
 
-    from vrfbgp.speaker.channel import Channel
+    from vrfbgp.speaker.channel import SPOOL_LIMIT, Channel
     from vrfbgp.speaker.connection import Wire
     from vrfbgp.speaker.lane import Lane
     from vrfbgp.speaker.reactor import SpeakerReactor
@@ -89,7 +101,7 @@ def main(arguments: list[str]) -> int:
 
     give_up_privileges()
     log.init(env)
-    channel = Channel(socket.socket(fileno=channel_fd), epoch, release)
+    channel = Channel(socket.socket(fileno=channel_fd), epoch, release, spool_limit(SPOOL_LIMIT))
     loop.Processes = lambda: channel
     loop.Peer = Session
     peer.Protocol = Lane

@@ -93,11 +93,8 @@ def test_what_the_socket_does_not_take_waits_in_order(daemon: socket.socket, cha
     assert not channel.waiting
 
 
-def test_it_is_full_at_its_limit_and_gives_up_at_its_end(
-    daemon: socket.socket, channel: Channel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "SPOOL_LIMIT", 1 << 20)
-    monkeypatch.setattr(module, "SPOOL_END", 2 << 20)
+def test_it_is_full_at_its_limit_and_gives_up_at_its_end(daemon: socket.socket, channel: Channel) -> None:
+    channel = Channel(channel.io, 0, "5.0.15", spool_limit=1 << 20)
     while not channel.full:
         channel.post(Kind.UPDATES, 1, 1, bytes(1 << 16))
     taken(daemon, channel)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from vrfbgp.speaker.entry import EXABGP_VERSION, refuse_other_version
+from vrfbgp.speaker.entry import EXABGP_VERSION, SPOOL_VARIABLE, refuse_other_version, spool_limit
 
 
 def test_another_exabgp_is_refused_by_both_names() -> None:
@@ -20,6 +20,20 @@ def test_another_exabgp_is_refused_by_both_names() -> None:
         refuse_other_version("5.1.0")
     assert "5.1.0" in str(refusal.value)
     assert EXABGP_VERSION in str(refusal.value)
+
+
+def test_the_environment_sets_the_spool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SPOOL_VARIABLE, raising=False)
+    assert spool_limit(1 << 26) == 1 << 26
+    monkeypatch.setenv(SPOOL_VARIABLE, "262144")
+    assert spool_limit(1 << 26) == 1 << 18
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "64M", "1.5"])
+def test_a_spool_of_no_size_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, told: str) -> None:
+    monkeypatch.setenv(SPOOL_VARIABLE, told)
+    with pytest.raises(SystemExit, match=f"{SPOOL_VARIABLE}={told}"):
+        spool_limit(1 << 26)
 
 
 def test_the_version_is_the_one_that_is_installed_and_asked_for() -> None:
