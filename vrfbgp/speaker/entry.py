@@ -85,11 +85,16 @@ def load() -> Speak:
     peer.Protocol = Lane
     protocol.Outgoing = Wire
 
+    # Made here, as what is made once is shared; it reads its files when it is run.
+    log.init(env)
+    paths: list[str] = []
+    configuration = Configuration(paths)
+
     def speak(order: Order) -> int:
-        log.init(env)
+        paths.append(order.config)
         channel = Channel(socket.socket(fileno=order.channel), order.epoch, release)
         loop.Processes = lambda: channel
-        return int(SpeakerReactor(Configuration([order.config])).run())
+        return int(SpeakerReactor(configuration).run())
 
     return speak
 
