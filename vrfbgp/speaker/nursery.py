@@ -181,21 +181,22 @@ class Life:
             self.process.kill()
             await self._ended
 
-    def _hear(self) -> None:
+    def _hear(self) -> bool:
+        """Take one packet; whether there was one."""
         try:
             packet, fds, _, _ = socket.recv_fds(self._control, LONGEST_ORDER, 1)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError:
             packet, fds = b"", []
         if not packet:
             self._hang_up()
-            return
+            return False
         words = json.loads(packet)
         if Answer.ENDED in words:
             if child := self._children.pop(words[Answer.ENDED], None):
                 child.status.set_result(words[Answer.STATUS])
-            return
+            return True
         birth = self._births.popleft()
         if Answer.BORN in words and fds:
             child = self._children[words[Answer.BORN]] = Child(words[Answer.BORN], fds[0])
@@ -205,6 +206,7 @@ class Life:
                 birth.set_result(child)
         elif not birth.done():
             birth.set_exception(NoSpeaker(words.get(Answer.FAILED, "no descriptor is left for a speaker")))
+        return True
 
     def _hang_up(self) -> None:
         if self.takes_orders:
@@ -217,8 +219,9 @@ class Life:
         assert self.process.stderr is not None
         await read_lines(self.process.stderr, "the process that forks speakers", self._lines)
         status = await self.process.wait()
-        while self.takes_orders:
-            self._hear()
+        while self.takes_orders and self._hear():
+            pass
+        self._hang_up()
         said = "; ".join(self._lines) or "no last words"
         for birth in self._births:
             if not birth.done():
