@@ -163,9 +163,11 @@ class Life:
             return cls(process, ours)
 
     def order(self, packet: bytes, *fds: int) -> asyncio.Future[Child]:
-        """Ask for a speaker. Raises NoSpeaker."""
+        """Ask for a speaker. Raises NoSpeaker, also by what it returns."""
         try:
             socket.send_fds(self._control, [packet], fds)
+        except (BrokenPipeError, ConnectionResetError):
+            log.debug("the process that forks speakers just ended; its last words are the answer")
         except OSError as error:
             raise NoSpeaker(f"the process that forks speakers takes no orders: {error.strerror}") from error
         birth: asyncio.Future[Child] = self._loop.create_future()
