@@ -166,3 +166,24 @@ def test_what_it_says_when_it_can_not_begin_is_told(tmp_path: Path) -> None:
         await nursery.close()
 
     asyncio.run(scenario())
+
+
+def test_a_speaker_that_is_stopped_while_it_is_born_leaves_nothing(lab: Lab) -> None:
+    async def scenario() -> None:
+        async with witness(lab) as speaker:
+            speaker.speaker.configure((session(),))
+            await speaker.expect(SpeakerStarted)
+            await speaker.speaker.stop()
+            nursery = speaker.nursery.pid
+            children = Path(f"/proc/{nursery}/task/{nursery}/children")
+            opened = len(os.listdir("/proc/self/fd"))
+            for pause in range(24):
+                # In 24 different moments of a birth, which takes some milliseconds.
+                speaker.speaker.configure((session(),))
+                await asyncio.sleep(pause / 4000)
+                await asyncio.wait_for(speaker.speaker.stop(), 20)
+            await until(lambda: not children.read_text(), "the end of all speakers")
+            await until(lambda: len(os.listdir("/proc/self/fd")) <= opened, "closed descriptors")
+            assert speaker.nursery.pid == nursery
+
+    asyncio.run(scenario())

@@ -62,7 +62,8 @@ class Child:
         finally:
             loop.remove_reader(self._pidfd)
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self.status), STATUS_PATIENCE)
+            async with asyncio.timeout(STATUS_PATIENCE):
+                return await asyncio.shield(self.status)
         return None
 
     def kill(self) -> None:
@@ -103,7 +104,9 @@ class Nursery:
                 life = self._life
             birth = life.order(order, channel, errors)
             try:
-                return await asyncio.wait_for(birth, BIRTH_PATIENCE)
+                # Not wait_for: in Python 3.11 it may swallow a cancellation.
+                async with asyncio.timeout(BIRTH_PATIENCE):
+                    return await birth
             except TimeoutError:
                 life.process.kill()
                 raise NoSpeaker(f"no speaker was forked in {BIRTH_PATIENCE:g} s") from None
@@ -178,7 +181,8 @@ class Life:
         """Close the control socket, which ends the process; see that it is gone."""
         self._hang_up()
         try:
-            await asyncio.wait_for(asyncio.shield(self._ended), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.shield(self._ended)
         except TimeoutError:
             self.process.kill()
             await self._ended

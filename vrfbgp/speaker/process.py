@@ -241,7 +241,8 @@ class Speaker:
         if writer is not None:
             writer.transport.abort()
         try:
-            return await asyncio.wait_for(child.wait(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                return await child.wait()
         except TimeoutError:
             child.kill()
             return await child.wait()
