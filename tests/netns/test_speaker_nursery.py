@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -29,7 +30,7 @@ from tests.netns.speaker_lab import (
 )
 from vrfbgp.events import SessionUp, SpeakerExited, SpeakerStarted, Updates
 from vrfbgp.speaker import Speaker
-from vrfbgp.speaker.nursery import NoSpeaker, Nursery
+from vrfbgp.speaker.nursery import Life, NoSpeaker, Nursery
 
 CAPABILITIES = FAMILIES + ASN4
 
@@ -185,5 +186,30 @@ def test_a_speaker_that_is_stopped_while_it_is_born_leaves_nothing(lab: Lab) -> 
             await until(lambda: not children.read_text(), "the end of all speakers")
             await until(lambda: len(os.listdir("/proc/self/fd")) <= opened, "closed descriptors")
             assert speaker.nursery.pid == nursery
+
+    asyncio.run(scenario())
+
+
+def test_who_is_cancelled_just_as_the_speaker_is_born_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = Life._hear
+
+    async def scenario() -> None:
+        def hear_and_cancel(life: Life) -> bool:
+            try:
+                return heard(life)
+            finally:
+                waiting.cancel()
+
+        monkeypatch.setattr(Life, "_hear", hear_and_cancel)
+        nursery = Nursery()
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            start = nursery.start(theirs.fileno(), 2, 0, tmp_path / "none")
+            waiting = asyncio.create_task(start)
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        await nursery.close()
 
     asyncio.run(scenario())
