@@ -167,11 +167,12 @@ class Core:
             case Refresh():
                 network.refresh(event)
 
-    def _speaker_exited(self, name: str, status: int, text: str, now: float) -> None:
+    def _speaker_exited(self, name: str, status: int | None, text: str, now: float) -> None:
         network = self.networks.get(name)
         if network is None:
             return
-        cause = DownCause(DownKind.SPEAKER_ENDED, text=text or f"exit status {status}")
+        last_words = text or f"exit status {'unknown' if status is None else status}"
+        cause = DownCause(DownKind.SPEAKER_ENDED, text=last_words)
         lost = network.speaker_exited(cause, now)
         self.announcements.forget(name)
         if network.configured:

@@ -29,6 +29,7 @@ from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
 from vrfbgp.model import MAIN_TABLE, Family
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
+from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Daemon:
         self._core = Core()
         self._inbox = Inbox()
         self._kernel = Kernel()
+        self._nursery = Nursery()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
@@ -133,6 +135,7 @@ class Daemon:
                     root.cancel()
         finally:
             await asyncio.gather(*(speaker.stop() for speaker in self._speakers.values()))
+            await self._nursery.close()
             await self._kernel.stop()
         log.info("stopped; routes and rules stay as they are")
 
@@ -191,7 +194,7 @@ class Daemon:
 
     def _new_speaker(self, network: str) -> Speaker:
         run_dir = self._options.run_dir / "speakers"
-        return Speaker(network, run_dir, lambda event: self._inbox.put_from(network, event))
+        return Speaker(network, run_dir, lambda event: self._inbox.put_from(network, event), self._nursery)
 
     async def _follow_config(self, source: Source) -> None:
         async for event in source.changes():

@@ -141,7 +141,8 @@ class SpeakerExited:
     """A speaker is gone; its supervisor starts another."""
 
     network: str
-    status: int
+    status: int | None
+    """Exit status; negative: the signal that ended it; None: unknown, as nobody was left to ask."""
     text: str = ""
 
 

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 from vrfbgp.events import SessionUp, SpeakerEvent, SpeakerStarted, Updates
 from vrfbgp.model import Family, PeerId
 from vrfbgp.requests import SessionConfig
+from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
 BGPD = Path("/usr/lib/frr/bgpd")
@@ -216,7 +217,8 @@ class Witness:
         self.gate = asyncio.Event()
         """While it is not set, the consumer is behind."""
         self.gate.set()
-        self.speaker = Speaker("red", lab.directory / "run", self._take, program=lab.program())
+        self.nursery = Nursery(lab.program())
+        self.speaker = Speaker("red", lab.directory / "run", self._take, self.nursery)
 
     def _take(self, event: SpeakerEvent) -> Awaitable[Any] | None:
         self.events.append(event)
@@ -257,6 +259,7 @@ async def witness(lab: Lab) -> AsyncIterator[Witness]:
     finally:
         one.gate.set()
         await one.speaker.stop()
+        await one.nursery.close()
 
 
 def message(kind: int, body: bytes = b"") -> bytes:

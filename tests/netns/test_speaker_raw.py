@@ -49,7 +49,9 @@ from vrfbgp.events import (
 )
 from vrfbgp.model import Family
 from vrfbgp.requests import Announce, ResetSession, SendEndOfRib
+from vrfbgp.speaker import Speaker
 from vrfbgp.speaker.channel import SPOOL_LIMIT
+from vrfbgp.speaker.nursery import Nursery
 
 PEER = session().peer
 IP_MINTTL = 21
@@ -355,12 +357,13 @@ from pathlib import Path
 from tests.netns.speaker_lab import session
 from vrfbgp.events import SessionUp
 from vrfbgp.speaker import Speaker
+from vrfbgp.speaker.nursery import Nursery
 
 async def main():
     def told(event):
         if isinstance(event, SessionUp):
             print("up", speaker.pid, flush=True)
-    speaker = Speaker("red", Path(sys.argv[1]), told, program=sys.argv[2:])
+    speaker = Speaker("red", Path(sys.argv[1]), told, Nursery(sys.argv[2:]))
     speaker.configure([session()])
     await asyncio.sleep(3600)
 
@@ -424,10 +427,8 @@ def test_a_refused_session_does_not_hold_up_the_others(lab: Lab) -> None:
 
 def test_a_program_that_can_not_be_started_is_told(lab: Lab, tmp_path: Path) -> None:
     async def scenario() -> None:
-        from vrfbgp.speaker import Speaker
-
         events: list[object] = []
-        speaker = Speaker("red", tmp_path / "run", events.append, program=("/nonexistent/python",))
+        speaker = Speaker("red", tmp_path / "run", events.append, Nursery(("/nonexistent/python",)))
         speaker.configure((session(),))
         try:
             await until(lambda: events, "the news")

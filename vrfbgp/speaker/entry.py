@@ -1,26 +1,30 @@
-"""Starts ExaBGP as a speaker: `python -m vrfbgp.speaker.entry CHANNEL PARENT EPOCH CONFIG`.
+"""The process that speakers are forked from: `python -m vrfbgp.speaker.entry CONTROL`.
 
-CHANNEL is the number of an inherited socket, PARENT the process id of the daemon, EPOCH the highest that
-was used, CONFIG the path of ExaBGP's configuration. Only the ExaBGP that the tests ran with is started: the
-parts replaced here know its insides, and another version could differ without a word.
+CONTROL is the number of an inherited socket, on which the orders come (`brood`). ExaBGP is loaded once, and
+its memory is every speaker's; so are the privileges given up once, before there is a speaker. Only the
+ExaBGP that the tests ran with is started: the parts replaced here know its insides, and another version could
+differ without a word.
 
-The environment variable `SPOOL_VARIABLE` sets how far the speaker reads ahead of the daemon: for tests and
+The environment variable `SPOOL_VARIABLE` sets how far a speaker reads ahead of the daemon: for tests and
 tuning, no part of the configuration.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
-import signal
 import socket
 import sys
+from collections.abc import Callable
 from typing import Any
 
+from vrfbgp.speaker.brood import Brood, Order
+
+Speak = Callable[[Order], int]
 EXABGP_VERSION = "5.0.15"
 SPOOL_VARIABLE = "VRFBGP_SPOOL_OCTETS"
 
-PR_SET_PDEATHSIG = 1
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -35,14 +39,6 @@ def refuse_other_version(found: str) -> None:
             f"exabgp {found} is installed, but the speaker was tested with exabgp {EXABGP_VERSION} only: "
             f"pip install exabgp=={EXABGP_VERSION}"
         )
-
-
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when the daemon ends, however it ends."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        sys.exit("the daemon ended before its speaker began")
 
 
 def give_up_privileges() -> None:
@@ -80,10 +76,8 @@ def spool_limit(default: int) -> int:
     return int(told or default)
 
 
-def main(arguments: list[str]) -> int:
-    """Run the speaker until its channel ends; the exit status is ExaBGP's."""
-    channel_fd, parent, epoch, path = int(arguments[0]), int(arguments[1]), int(arguments[2]), arguments[3]
-    die_with(parent)
+def load() -> Speak:
+    """Import all that a speaker runs; what runs one."""
     from exabgp.version import release
 
     refuse_other_version(release)
@@ -99,14 +93,36 @@ def main(arguments: list[str]) -> int:
     from vrfbgp.speaker.reactor import SpeakerReactor
     from vrfbgp.speaker.session import Session
 
-    give_up_privileges()
-    log.init(env)
-    channel = Channel(socket.socket(fileno=channel_fd), epoch, release, spool_limit(SPOOL_LIMIT))
-    loop.Processes = lambda: channel
     loop.Peer = Session
     peer.Protocol = Lane
     protocol.Outgoing = Wire
-    return int(SpeakerReactor(Configuration([path])).run())
+
+    # Made here, as what is made once is shared; it reads its files when it is run.
+    log.init(env)
+    paths: list[str] = []
+    limit = spool_limit(SPOOL_LIMIT)
+    configuration = Configuration(paths)
+
+    def speak(order: Order) -> int:
+        paths.append(order.config)
+        channel = Channel(socket.socket(fileno=order.channel), order.epoch, release, limit)
+        loop.Processes = lambda: channel
+        return int(SpeakerReactor(configuration).run())
+
+    return speak
+
+
+def main(arguments: list[str]) -> int:
+    """Fork speakers until the daemon ends. In a speaker: run until its channel ends; the exit status is
+    ExaBGP's."""
+    control = socket.socket(fileno=int(arguments[0]))
+    speak = load()
+    give_up_privileges()
+    # Collected garbage would be written to in each speaker; what is frozen is not.
+    gc.collect()
+    gc.freeze()
+    order = Brood(control).serve()
+    return 0 if order is None else speak(order)
 
 
 if __name__ == "__main__":

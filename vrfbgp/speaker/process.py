@@ -1,7 +1,7 @@
 """Runs a network's speaker: starts it, configures it, carries requests to it and its events to the core.
 
-The process ends when the daemon does (its end of the channel is closed, and the kernel kills it besides),
-and is started again when it dies. Events come in the order of the channel. While `on_event` has something
+The process ends when the daemon does, as its end of the channel is then closed, and another is forked when it
+dies. Events come in the order of the channel. While `on_event` has something
 to wait for, nothing more is read: the speaker spools, and at last its peers have to wait.
 """
 
@@ -12,9 +12,7 @@ import contextlib
 import logging
 import os
 import re
-import signal
 import socket
-import sys
 import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,6 +22,7 @@ from vrfbgp.events import DownCause, DownKind, SessionDown, SpeakerEvent, Speake
 from vrfbgp.model import IPNetwork, PeerId
 from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, SessionConfig, Withdraw
 from vrfbgp.speaker import command, render
+from vrfbgp.speaker.nursery import LAST_LINES, PATIENCE, Child, NoSpeaker, Nursery, read_lines
 from vrfbgp.speaker.report import ChannelBroken, Reports, read_header
 from vrfbgp.speaker.wire import HEADER, Kind
 
@@ -36,19 +35,14 @@ SpeakerCommand = Announce | Withdraw | SendEndOfRib | ResetSession
 FIRST_PAUSE, LONGEST_PAUSE, LONG_LIFE = 0.2, 30.0, 60.0
 """Seconds before a speaker that died is started again, doubled each time; a life after which it begins
 anew."""
-LAST_LINES = 10
-PACKAGE = str(Path(__file__).parents[2])
-"""Where the speaker finds us, whatever the directory it starts in."""
 EXIT_NOT_STARTED = 127
-PATIENCE = 3.0
-"""Seconds that a speaker has to end by itself."""
 
 
 class Speaker:
     """The speaker of one network. All methods are to be called in the event loop.
 
     `run_dir` is made if it isn't there (0700) and gets the ExaBGP configuration (0600: it has passwords).
-    `program` starts the process; arguments are added to it.
+    The processes come from `nursery`.
     """
 
     def __init__(
@@ -56,13 +50,12 @@ class Speaker:
         network: str,
         run_dir: Path,
         on_event: Consumer,
-        *,
-        program: Sequence[str] = (sys.executable, "-P", "-m", "vrfbgp.speaker.entry"),
+        nursery: Nursery,
     ) -> None:
         self.network = network
         self._run_dir = run_dir
         self._on_event = on_event
-        self._program = tuple(program)
+        self._nursery = nursery
         self._config = run_dir / f"exabgp-{re.sub(r'[^A-Za-z0-9._-]', '_', network)}.conf"
         self._sessions: dict[PeerId, SessionConfig] = {}
         self._announced: dict[tuple[PeerId, IPNetwork], Announce] = {}
@@ -70,7 +63,7 @@ class Speaker:
         self._number = 0
         self._asked: dict[int, str] = {}
         self._writer: asyncio.StreamWriter | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
@@ -157,7 +150,7 @@ class Speaker:
     @property
     def pid(self) -> int | None:
         """The process, while there is one."""
-        return self._process.pid if self._process is not None else None
+        return self._child.pid if self._child is not None else None
 
     # -- the process -----------------------------------------------------------------------------
 
@@ -168,10 +161,13 @@ class Speaker:
             await self._wanted.wait()
             begun = clock()
             reports = Reports(self.network)
+            status: int | None
             try:
                 status, text = await self._life(reports)
             except OSError as error:
-                status, text = EXIT_NOT_STARTED, f"cannot start {self._program[0]}: {error}"
+                status, text = EXIT_NOT_STARTED, str(error)
+                if isinstance(error, NoSpeaker) and error.status is not None:
+                    status = error.status
             for peer, epoch in reports.established.items():
                 cause = DownCause(DownKind.SPEAKER_ENDED, text="the speaker ended")
                 await self._emit(SessionDown(peer, epoch, cause))
@@ -179,41 +175,41 @@ class Speaker:
                 if not self._wanted.is_set():
                     self._settled.set()
                 continue
-            log.error("speaker %s ended with status %d: %s", self.network, status, text or "no last words")
+            log.error(
+                "speaker %s ended with status %s: %s",
+                self.network,
+                "unknown" if status is None else status,
+                text or "no last words",
+            )
             await self._emit(SpeakerExited(self.network, status, text))
             if clock() - begun > LONG_LIFE:
                 pause = FIRST_PAUSE
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _life(self, reports: Reports) -> tuple[int, str]:
+    async def _life(self, reports: Reports) -> tuple[int | None, str]:
         """One process, from its start to its end: its exit status and last words."""
         self._leaving = self._outdated = False
+        lines: deque[str] = deque(maxlen=LAST_LINES)
         ours, theirs = socket.socketpair()
-        arguments = (str(theirs.fileno()), str(os.getpid()), str(self._epoch), str(self._config.absolute()))
-        with ours, theirs:
-            process = await asyncio.create_subprocess_exec(
-                *self._program,
-                *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, "PYTHONPATH": PACKAGE},
-                start_new_session=True,
-            )
-            self._process = process
-            theirs.close()
-            lines: deque[str] = deque(maxlen=LAST_LINES)
-            listening = asyncio.create_task(self._listen(process, lines))
+        with ours:
+            with theirs:
+                said, saying = os.pipe()
+                listening = asyncio.create_task(self._listen(said, lines))
+                try:
+                    child = await self._nursery.start(theirs.fileno(), saying, self._epoch, self._config)
+                finally:
+                    os.close(saying)
+            self._child = child
             try:
                 reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
                 await self._read(reader, reports)
             except ChannelBroken as error:
                 lines.append(str(error))
             finally:
-                await self._end(process, listening)
-        return process.returncode or 0, "; ".join(lines)
+                status = await self._end(child)
+                await listening
+        return status, "; ".join(lines)
 
     async def _read(self, reader: asyncio.StreamReader, reports: Reports) -> None:
         while True:
@@ -236,28 +232,32 @@ class Speaker:
             if event is not None:
                 await self._emit(event)
 
-    async def _end(self, process: asyncio.subprocess.Process, listening: asyncio.Task[None]) -> None:
-        """Close the channel, which ends the process; see that it is gone."""
+    async def _end(self, child: Child) -> int | None:
+        """Close the channel, which ends the process; see that it is gone. Its exit status."""
         writer, self._writer = self._writer, None
-        self._process = None
+        self._child = None
         self._announced.clear()
         self._asked.clear()
         if writer is not None:
             writer.transport.abort()
         try:
-            await asyncio.wait_for(process.wait(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                return await child.wait()
         except TimeoutError:
-            process.send_signal(signal.SIGKILL)
-            await process.wait()
-        await listening
+            child.kill()
+            return await child.wait()
+        finally:
+            child.forget()
 
-    async def _listen(self, process: asyncio.subprocess.Process, lines: deque[str]) -> None:
-        assert process.stderr is not None
-        async for octets in process.stderr:
-            line = octets.decode(errors="replace").rstrip()
-            if line:
-                lines.append(line)
-                log.warning("speaker %s: %s", self.network, line)
+    async def _listen(self, said: int, lines: deque[str]) -> None:
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        pipe = os.fdopen(said, "rb", buffering=0)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
+        try:
+            await read_lines(reader, f"speaker {self.network}", lines)
+        finally:
+            transport.close()
 
     # -- the channel -----------------------------------------------------------------------------
 

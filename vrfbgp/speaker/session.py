@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from exabgp.bgp.fsm import FSM
-from exabgp.bgp.message import Notification, Notify
+from exabgp.bgp.message import NOP, Notification, Notify
 from exabgp.bgp.message.open.capability import Capability
 from exabgp.bgp.message.open.capability.refresh import REFRESH
 from exabgp.reactor.network.error import NetworkError
@@ -149,10 +149,11 @@ class Session(Peer):  # type: ignore[misc]
     # -- what ExaBGP does otherwise --------------------------------------------------------------
 
     def _read_ka(self) -> Iterator[int]:
-        # ExaBGP spins here until the KEEPALIVE comes.
+        # ExaBGP spins until the KEEPALIVE comes; when it is there, the session is up, and not a tick later.
         for message in self.proto.read_keepalive():
             self.recv_timer.check_ka_timer(message)
-            yield ACTION.LATER
+            if message.TYPE == NOP.TYPE:
+                yield ACTION.LATER
 
     def run(self) -> Any:
         action = super().run()

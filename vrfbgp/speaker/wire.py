@@ -11,7 +11,7 @@ an UPDATE of a session that is over can not arrive after the news of its end.
 from __future__ import annotations
 
 import struct
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 HEADER = struct.Struct("!BHII")
 """Kind; index of the peer; epoch of its session, or number of the command; octets of payload."""
@@ -47,3 +47,21 @@ class Kind(IntEnum):
 def frame(kind: Kind, peer: int = 0, number: int = 0, payload: bytes = b"") -> bytes:
     """One frame, ready to be sent."""
     return HEADER.pack(kind, peer, number, len(payload)) + payload
+
+
+LONGEST_ORDER = 1 << 14
+"""Octets of a packet between the daemon and the process that forks the speakers."""
+
+
+class Answer(StrEnum):
+    """The words of that process: to an order (a packet `{"epoch", "config"}` with two descriptors, the
+    speaker's end of the channel and its standard error) and of the end of a speaker, as JSON objects."""
+
+    BORN = "born"
+    """Process id of the speaker; its pidfd comes along."""
+    FAILED = "failed"
+    """Why there is no speaker."""
+    ENDED = "ended"
+    """Process id of a speaker that was reaped."""
+    STATUS = "status"
+    """Its exit status; negative: the signal that ended it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import json
 import os
 import socket
 import subprocess
@@ -42,27 +44,56 @@ def test_the_version_is_the_one_that_is_installed_and_asked_for() -> None:
     assert f'"exabgp=={EXABGP_VERSION}"' in project.read_text()
 
 
-def test_without_its_daemon_it_does_not_begin(tmp_path: Path) -> None:
-    ours, theirs = socket.socketpair()
+def start(control: socket.socket) -> subprocess.Popen[str]:
+    """The process, with this end of the control socket."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "vrfbgp.speaker.entry", str(control.fileno())],
+        pass_fds=(control.fileno(),),
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def test_without_its_daemon_it_ends_by_itself() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "vrfbgp.speaker.entry",
-                str(theirs.fileno()),
-                "1",
-                "0",
-                str(tmp_path / "none"),
-            ],
-            pass_fds=(theirs.fileno(),),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-    assert done.returncode == 1
-    assert "the daemon ended before its speaker began" in done.stderr
+        process = start(theirs)
+    with process:
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+
+
+def test_a_speaker_has_nothing_open_but_its_own(tmp_path: Path) -> None:
+    """A channel that another speaker holds open would not end with its daemon."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    config = tmp_path / "one.conf"
+    config.write_text("neighbor 127.0.0.1 { local-address 127.0.0.1; local-as 1; peer-as 1; passive true; }")
+    order = json.dumps({"epoch": 0, "config": str(config)}).encode()
+    with contextlib.ExitStack() as until_here:
+        until_here.enter_context(ours)
+        with theirs:
+            process = until_here.enter_context(start(theirs))
+        until_here.callback(ours.close)
+        pids = []
+        for _ in range(2):
+            channel, errors = socket.socketpair(), os.pipe()
+            until_here.callback(os.close, errors[0])
+            until_here.enter_context(channel[0])
+            with channel[1]:
+                socket.send_fds(ours, [order], [channel[1].fileno(), errors[1]])
+                os.close(errors[1])
+                ours.settimeout(60)
+                packet, [pidfd], _, _ = socket.recv_fds(ours, 4096, 1)
+            until_here.callback(os.close, pidfd)
+            pids.append(json.loads(packet)["born"])
+            channel[0].settimeout(60)
+            assert channel[0].recv(1), "it speaks when its descriptors are in order"
+        opened = [sorted(map(int, os.listdir(f"/proc/{pid}/fd"))) for pid in pids]
+        assert opened == [[0, 1, 2, 3]] * 2
+        assert [os.getsid(pid) for pid in pids] == pids
+        ours.close()
+        process.communicate(timeout=60)
 
 
 def test_the_process_loads_little(tmp_path: Path) -> None:
