@@ -11,7 +11,8 @@ the faults that RFC 7606 lets pass. The way through the modules, in order:
     nlri        cuts a field of NLRI into prefixes
     intern      equal attribute blocks are read once and shared
 
-    fast        in front of all this: ordinary IPv4 messages, without taking them apart
+    fast        in front of all this: ordinary messages, without taking them apart
+    cut         fields of NLRI for it
     unread      ordinary attributes, that are read when somebody looks
 
 What is here is the exact way, which takes everything apart octet by octet. The fast way is right if, for
@@ -24,6 +25,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from vrfbgp.events import Negotiated
 from vrfbgp.model import Attributes, Family, IPAddress
@@ -66,10 +68,9 @@ class Decoder:
         self._multiprotocol: Interned[_Outcome] = Interned()
         """By the next hop of MP_REACH_NLRI, its length before it, and such a block."""
         self._over = False
-        self._recognizer = Recognizer(internal) if negotiated.asn4 else None
-        self._fast: Fast | None = None
-        if not exact and Family.IPV4 in negotiated.families - negotiated.add_path:
-            self._fast = Fast(self._longest, self._faultless)
+        plain = frozenset[Family]() if exact else negotiated.families - negotiated.add_path
+        recognizer = Recognizer(internal) if negotiated.asn4 else None
+        self._fast = Fast(self._longest, plain, recognizer, self._faultless)
 
     def block(self, data: bytes) -> Iterator[Update | SessionError]:
         """Decode a run of whole messages.
@@ -77,12 +78,15 @@ class Decoder:
         A `SessionError` is the last that comes: what the peer sent after it, in this block or in a later
         one, is not decoded any more, since its session is to be reset.
         """
-        at, end = 0, len(data)
+        if self._over:
+            return iter(())
+        found, at = self._fast.updates(data, 0)
+        return iter(found) if at == len(data) else chain(found, self._others(data, at))
+
+    def _others(self, data: bytes, at: int) -> Iterator[Update | SessionError]:
+        """From a message on that is declined by the fast way."""
+        end = len(data)
         while at < end and not self._over:
-            if self._fast is not None:
-                at = yield from self._fast.updates(data, at)
-                if at == end:
-                    return
             found: Update | SessionError
             try:
                 stop = self._message_end(data, at)
@@ -93,6 +97,9 @@ class Decoder:
             except Reset as error:
                 found, self._over = error.error, True
             yield found
+            if at < end and not self._over:
+                ordinary, at = self._fast.updates(data, at)
+                yield from ordinary
 
     def _message_end(self, data: bytes, at: int) -> int:
         """Check a header; where the message ends (RFC 4271 4.1, 6.1)."""
@@ -131,8 +138,6 @@ class Decoder:
 
     def _faultless(self, block: bytes) -> Attributes | None:
         """The attributes of IPv4 prefixes with this block; None if a fault or more routes are in it."""
-        if self._recognizer is not None and (unread := self._recognizer.unread(block)) is not None:
-            return unread
         try:
             cut = split(block)
             if cut.reach is not None or cut.unreach is not None:
