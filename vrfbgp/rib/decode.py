@@ -25,7 +25,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 from vrfbgp.events import Negotiated
 from vrfbgp.model import Attributes, Family, IPAddress
@@ -78,15 +77,12 @@ class Decoder:
         A `SessionError` is the last that comes: what the peer sent after it, in this block or in a later
         one, is not decoded any more, since its session is to be reset.
         """
-        if self._over:
-            return iter(())
-        found, at = self._fast.updates(data, 0)
-        return iter(found) if at == len(data) else chain(found, self._others(data, at))
-
-    def _others(self, data: bytes, at: int) -> Iterator[Update | SessionError]:
-        """From a message on that is declined by the fast way."""
-        end = len(data)
+        at, end = 0, len(data)
         while at < end and not self._over:
+            ordinary, at = self._fast.updates(data, at)
+            if ordinary:
+                yield from ordinary
+                continue
             found: Update | SessionError
             try:
                 stop = self._message_end(data, at)
@@ -97,9 +93,6 @@ class Decoder:
             except Reset as error:
                 found, self._over = error.error, True
             yield found
-            if at < end and not self._over:
-                ordinary, at = self._fast.updates(data, at)
-                yield from ordinary
 
     def _message_end(self, data: bytes, at: int) -> int:
         """Check a header; where the message ends (RFC 4271 4.1, 6.1)."""

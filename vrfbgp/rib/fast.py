@@ -40,6 +40,8 @@ _UNREACH = re.compile(rb"(?:\x90\x0f..|\x80\x0f.)\x00\x02\x01", re.DOTALL).match
 _REACH_CODE = 14
 _REMEMBERED = 1 << 19
 """Octets of messages from which blocks of attributes are remembered at a time."""
+_AT_ONCE = 1 << 14
+"""Octets that are decoded at once; the more, the less of what comes out is still in the processor's cache."""
 _NEXT_HOPS = 1024
 """How many are shared; few peers have more than one."""
 _Read = Callable[[bytes], Attributes | None]
@@ -70,15 +72,16 @@ class Fast:
         self._decoded = 0
 
     def updates(self, data: bytes, at: int) -> tuple[list[Update], int]:
-        """Decode messages from `at` on; where the first one begins that is declined, or the end."""
+        """Decode some messages from `at` on, none if the first is declined; where the next one begins."""
         found: list[Update] = []
         if not self._ipv4 and not self._ipv6:
             return found, at
         begin, end, longest, ipv4 = at, len(data), self._longest, self._ipv4
+        last = min(end - SHORTEST, at + _AT_ONCE)
         known, ordinary, next_hops = self._known, self._ordinary, self._next_hops
         front, split, new, took = _FRONT, cut.ipv4, _new, found.append
         marker_of_all, family, of_update, of_routes = MARKER, _IPV4, Update, Announced
-        while end - at >= SHORTEST:
+        while at <= last:
             marker, length, kind, gone, size = front(data, at)
             stop = at + length
             block = at + SHORTEST

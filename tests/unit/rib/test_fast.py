@@ -268,6 +268,13 @@ def test_a_message_that_is_cut_off_is_declined() -> None:
         same(message + message[:end], PLAIN)
 
 
+def test_a_run_longer_than_what_is_decoded_at_once() -> None:
+    ordinary, other = wire.update(["10.0.0.0/8"]), wire.update(["10.0.0.0/8"], local_pref=100)
+    data = (ordinary * 900 + other) * 2
+    assert len(decoded(data)) == 1802
+    same(data, PLAIN)
+
+
 def test_a_message_that_is_declined_keeps_its_place() -> None:
     ordinary, other = wire.update(["10.0.0.0/8"]), wire.update(["2001:db8::/32"], next_hop="2001:db8::1")
     wrong = wire.header(19, 4)
