@@ -130,7 +130,14 @@ def ipv6(
 PAIR = ip_address("2001:db8::1").packed + ip_address("fe80::1").packed
 REACH = wire.reach("2001:db8::1", [])
 UNREACH = wire.unreach(["2001:db8::/32"])
+BEYOND = wire.attribute(14, wire.reach("2001:db8::1", ["2001:db8::/32"])).replace(
+    b"\x80\x0e\x1a", b"\x80\x0e\x1b"
+)
 UNUSUAL_IPV6 = [
+    wire.message(attributes=wire.attributes(as_path=[64501]) + BEYOND),
+    wire.message(attributes=b"\x80\x0f\x03" + UNREACH),
+    wire.message(attributes=b"\x80\x0f\x09" + UNREACH),
+    b"\xfe" + ipv6()[1:],
     ipv6(wire.reach(PAIR, ["2001:db8::/32"])),
     *(ipv6(wire.reach(hop, ["2001:db8::/32"])) for hop in ("::", "::1", "ff02::1", "fe80::1")),
     ipv6(wire.reach("192.0.2.1", ["10.0.0.0/8"], Family.IPV4)),
