@@ -11,7 +11,8 @@ the faults that RFC 7606 lets pass. The way through the modules, in order:
     nlri        cuts a field of NLRI into prefixes
     intern      equal attribute blocks are read once and shared
 
-    fast        in front of all this: ordinary IPv4 messages, without taking them apart
+    fast        in front of all this: ordinary messages, without taking them apart
+    cut         fields of NLRI for it
     unread      ordinary attributes, that are read when somebody looks
 
 What is here is the exact way, which takes everything apart octet by octet. The fast way is right if, for
@@ -66,10 +67,9 @@ class Decoder:
         self._multiprotocol: Interned[_Outcome] = Interned()
         """By the next hop of MP_REACH_NLRI, its length before it, and such a block."""
         self._over = False
-        self._recognizer = Recognizer(internal) if negotiated.asn4 else None
-        self._fast: Fast | None = None
-        if not exact and Family.IPV4 in negotiated.families - negotiated.add_path:
-            self._fast = Fast(self._longest, self._faultless)
+        plain = frozenset[Family]() if exact else negotiated.families - negotiated.add_path
+        recognizer = Recognizer(internal) if negotiated.asn4 else None
+        self._fast = Fast(self._longest, plain, recognizer, self._faultless)
 
     def block(self, data: bytes) -> Iterator[Update | SessionError]:
         """Decode a run of whole messages.
@@ -79,10 +79,10 @@ class Decoder:
         """
         at, end = 0, len(data)
         while at < end and not self._over:
-            if self._fast is not None:
-                at = yield from self._fast.updates(data, at)
-                if at == end:
-                    return
+            ordinary, at = self._fast.updates(data, at)
+            if ordinary:
+                yield from ordinary
+                continue
             found: Update | SessionError
             try:
                 stop = self._message_end(data, at)
@@ -131,8 +131,6 @@ class Decoder:
 
     def _faultless(self, block: bytes) -> Attributes | None:
         """The attributes of IPv4 prefixes with this block; None if a fault or more routes are in it."""
-        if self._recognizer is not None and (unread := self._recognizer.unread(block)) is not None:
-            return unread
         try:
             cut = split(block)
             if cut.reach is not None or cut.unreach is not None:

@@ -2,25 +2,26 @@
 
 A full table is a million IPv4 prefixes in a hundred and fifty thousand UPDATEs that look alike. Nothing is
 taken apart octet by octet here: one regular expression cuts a field into prefixes and proves that each is
-canonical; a block of attributes is looked up, or recognised as a whole (`unread.py`). Whatever is not seen
-to be ordinary is declined, and the exact way decides: so each message here either comes to an `Update` equal
-to what the exact way makes of it, or is left to it.
+canonical (`cut.py`); a block of attributes is looked up, or recognised as a whole (`unread.py`). Whatever is
+not seen to be ordinary is declined, and the exact way decides: so each message here either comes to an
+`Update` equal to what the exact way makes of it, or is left to it.
 
-Ordinary is an UPDATE with IPv4 prefixes in the fields of RFC 4271, no path identifiers, no bits behind a
-prefix, and attributes without any fault and without the multiprotocol ones.
+Ordinary is an UPDATE without path identifiers, without bits behind a prefix and without any fault, that has
+either IPv4 prefixes in the fields of RFC 4271 and no multiprotocol attributes, or IPv6 prefixes in one
+MP_REACH_NLRI, with one next hop, or in one MP_UNREACH_NLRI, and nothing else.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Set
+from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 
-from vrfbgp.model import Attributes, Family, Nlri
-from vrfbgp.rib.intern import Interned
-from vrfbgp.rib.policy import IPV4_MARTIANS
-from vrfbgp.rib.unread import octets
-from vrfbgp.rib.update import Announced, Prefixes, Unsuspected, Update
+from vrfbgp.model import Attributes, Family, IPAddress
+from vrfbgp.rib import cut
+from vrfbgp.rib.unread import Recognizer, Unread
+from vrfbgp.rib.update import Announced, Prefixes, Update
 
 MARKER = b"\xff" * 16
 HEADER = 19
@@ -28,95 +29,177 @@ UPDATE = 2
 SHORTEST = 23
 """Octets of an UPDATE (RFC 4271 4.3)."""
 
-_FRONT = Struct("!16sHBH").unpack_from
-"""Marker, length, type (RFC 4271 4.1) and the length of the withdrawn routes (4.3)."""
-_LIKELY = (24, 22, 23, 21, 20, 19, 16, 18, 17, 32, 15, 14, 13, 12)
-"""Lengths of prefixes, the most frequent first: a regular expression tries its alternatives in order."""
-_ANY = frozenset(range(256))
+_FRONT = Struct("!16sHBHH").unpack_from
+"""Marker, length, type (RFC 4271 4.1), length of the withdrawn routes; of the block, if that is 0 (4.3)."""
+_REACH = re.compile(
+    rb"(?:\x90\x0e..|\x80\x0e.)\x00\x02\x01\x10([\x20-\x3f\xfc\xfd].{15})\x00", re.DOTALL
+).match
+"""MP_REACH_NLRI up to its prefixes, of IPv6 unicast with one next hop that is no link-local one."""
+_UNREACH = re.compile(rb"(?:\x90\x0f..|\x80\x0f.)\x00\x02\x01", re.DOTALL).match
+"""MP_UNREACH_NLRI up to its prefixes (RFC 4760 4)."""
+_REACH_CODE = 14
+_REMEMBERED = 1 << 19
+"""Octets of messages from which blocks of attributes are remembered at a time."""
+_AT_ONCE = 1 << 14
+"""Octets that are decoded at once; the more, the less of what comes out is still in the processor's cache."""
+_NEXT_HOPS = 1024
+"""How many are shared; few peers have more than one."""
+_Read = Callable[[bytes], Attributes | None]
 
-
-def _prefix(length: int, first: frozenset[int], second: frozenset[int] = _ANY) -> bytes:
-    """Prefixes of a length with no bit behind it, whose first octets are among these."""
-    kept = frozenset(octet for octet in _ANY if not octet & 0xFF >> (length & 7 or 8))
-    allowed = [first, second, _ANY, _ANY][: (length + 7) // 8]
-    allowed[-1] &= kept
-    return b"\\x%02x" % length + b"".join(b"." if one == _ANY else octets(sorted(one)) for one in allowed)
-
-
-def _cut(found: list[bytes]) -> Callable[[bytes, int, int], list[Nlri]]:
-    """Cuts a field into what these describe; the last is empty if that does not cover the field."""
-    pattern = b"(%b)|.+" % b"|".join(found)
-    return re.compile(pattern, re.DOTALL).findall
-
-
-_LENGTHS = (*_LIKELY, *(length for length in range(1, 33) if length not in _LIKELY))
-_HALVES = [rb"\x00", *(_prefix(length, frozenset({0})) for length in range(1, 8))]
-"""The default route, its halves, and so on: their first octet is 0, and they are no martians."""
-_LINK_LOCAL = frozenset({169})
-_UNSUSPECTED = _cut(
-    [_prefix(length, _ANY - IPV4_MARTIANS - (_LINK_LOCAL if length >= 16 else set())) for length in _LENGTHS]
-    + [_prefix(length, _LINK_LOCAL, _ANY - {254}) for length in _LENGTHS if length >= 16]
-    + _HALVES
-)
-_CANONICAL = _cut([_prefix(length, _ANY) for length in _LENGTHS] + [rb"\x00"])
-
-_IPV4 = Family.IPV4
+_IPV4, _IPV6 = Family.IPV4, Family.IPV6
 """A member of an enum is looked up at some cost."""
 _new = tuple.__new__
 """Half the time of a named tuple's own."""
 
 
 class Fast:
-    """Decodes the ordinary UPDATEs of a session that carries IPv4 without path identifiers."""
+    """Decodes the ordinary UPDATEs of a session; `families`: those it carries without path identifiers."""
 
-    def __init__(self, longest: int, read: Callable[[bytes], Attributes | None]) -> None:
-        """`read` says what a block of attributes comes to; None if that is not all there is to say."""
+    def __init__(
+        self, longest: int, families: Set[Family], recognizer: Recognizer | None, read: _Read
+    ) -> None:
+        """`read` says what a block comes to that is not recognised; None if not to attributes alone."""
         self._longest = longest
+        self._ipv4 = Family.IPV4 in families
+        self._ipv6 = Family.IPV6 in families and recognizer is not None
+        self._recognizer = recognizer
+        self._ordinary = _never if recognizer is None else recognizer.ordinary
         self._read = read
-        self._known: Interned[Attributes] = Interned()
+        self._known: dict[bytes, Attributes] = {}
+        self._known_ipv6: dict[bytes, Attributes] = {}
+        """By the octets of the next hop, and the block without MP_REACH_NLRI."""
+        self._next_hops: dict[bytes, IPAddress] = {}
+        self._decoded = 0
 
-    def updates(self, data: bytes, at: int) -> Generator[Update, None, int]:
-        """Decode messages from `at` on; where the first one begins that is declined, or the end."""
-        end, longest, known, read = len(data), self._longest, self._known.get, self._read
-        while end - at >= SHORTEST:
-            marker, length, kind, gone = _FRONT(data, at)
+    def updates(self, data: bytes, at: int) -> tuple[list[Update], int]:
+        """Decode some messages from `at` on, none if the first is declined; where the next one begins."""
+        found: list[Update] = []
+        if not self._ipv4 and not self._ipv6:
+            return found, at
+        begin, end, longest, ipv4 = at, len(data), self._longest, self._ipv4
+        last = min(end - SHORTEST, at + _AT_ONCE)
+        known, ordinary, next_hops = self._known, self._ordinary, self._next_hops
+        front, split, new, took = _FRONT, cut.ipv4, _new, found.append
+        marker_of_all, family, of_update, of_routes = MARKER, _IPV4, Update, Announced
+        while at <= last:
+            marker, length, kind, gone, size = front(data, at)
             stop = at + length
-            block = at + SHORTEST + gone
-            if marker != MARKER or kind != UPDATE or length > longest or stop > end or block > stop:
-                break
-            reach = block + (data[block - 2] << 8 | data[block - 1])
-            if reach > stop:
+            block = at + SHORTEST
+            if marker != marker_of_all or kind != UPDATE or length > longest or stop > end or block > stop:
                 break
             withdrawn: tuple[Prefixes, ...] = ()
-            announced: tuple[Announced, ...] = ()
             if gone:
-                nlri = _split(data, at + 21, block - 2)
-                if nlri is None:
+                block += gone
+                if block > stop:
                     break
-                withdrawn = (_new(Prefixes, (_IPV4, nlri, ())),)
-            if reach < stop:
-                nlri = _split(data, reach, stop)
-                octets = data[block:reach]
-                attributes = known(octets)
-                if attributes is None:
-                    attributes = read(octets)
+                size = data[block - 2] << 8 | data[block - 1]
+            reach = block + size
+            if reach >= stop:
+                if reach > stop:
+                    break
+                if not gone:
+                    update = self._multiprotocol(data, block, stop)
+                elif ipv4 and not size and (nlri := split(data, at + 21, block - 2)) is not None:
+                    update = new(Update, ((new(Prefixes, (family, nlri, ())),), (), None, ()))
+                else:
+                    break
+                if update is None:
+                    break
+                took(update)
+                at = stop
+                continue
+            if not ipv4:
+                break
+            nlri = split(data, reach, stop)
+            if nlri is None:
+                break
+            if gone:
+                before = split(data, at + 21, block - 2)
+                if before is None:
+                    break
+                withdrawn = (new(Prefixes, (family, before, ())),)
+            octets = data[block:reach]
+            attributes = known.get(octets)
+            if attributes is None:
+                match = ordinary(octets)
+                if match is not None:
+                    next_hop = next_hops.get(match[1])
+                    if next_hop is None:
+                        next_hop = self._next_hop(match[1])
+                    attributes = Unread(octets, next_hop)
+                else:
+                    attributes = self._read(octets)
                     if attributes is None:
                         break
-                    self._known.put(octets, attributes)
-                if nlri is None:
-                    break
-                announced = (_new(Announced, (_IPV4, nlri, attributes, ())),)
-            elif reach > block or not gone:
-                break
-            yield _new(Update, (withdrawn, announced, None, ()))
+                known[octets] = attributes
+            took(new(of_update, (withdrawn, (new(of_routes, (family, nlri, attributes, ())),), None, ())))
             at = stop
-        return at
+        self._forget(at - begin)
+        return found, at
+
+    def _multiprotocol(self, data: bytes, block: int, end: int) -> Update | None:
+        """An UPDATE of these attributes alone, one of which has IPv6 prefixes; None if it is declined."""
+        if not self._ipv6 or end - block < 4:
+            return None
+        begin = block
+        match = _REACH(data, begin, end)
+        if match is None:
+            gone = _UNREACH(data, begin, end)
+            if gone is not None:
+                return self._unreached(data, gone.end(), begin, end)
+            assert self._recognizer is not None
+            before = self._recognizer.before_reach(data, begin, end)
+            if before is None:
+                return None
+            begin = before.end()
+            match = _REACH(data, begin, end)
+            if match is None:
+                return None
+        stop = _stop(data, begin)
+        if stop > end or match.end() >= stop:
+            return None
+        rest = data[block:begin] + data[stop:end]
+        key = match[1] + rest
+        nlri = cut.ipv6(data, match.end(), stop)
+        if nlri is None:
+            return None
+        attributes = self._known_ipv6.get(key)
+        if attributes is None:
+            assert self._recognizer is not None
+            if self._recognizer.ordinary_ipv6(rest) is None:
+                return None
+            next_hop = self._next_hops.get(match[1]) or self._next_hop(match[1])
+            attributes = self._known_ipv6[key] = Unread(rest, next_hop)
+        return _new(Update, ((), (_new(Announced, (_IPV6, nlri, attributes, ())),), None, ()))
+
+    def _unreached(self, data: bytes, begin: int, block: int, end: int) -> Update | None:
+        if begin >= end or _stop(data, block) != end:
+            return None
+        nlri = cut.ipv6(data, begin, end)
+        return None if nlri is None else Update((Prefixes(_IPV6, nlri),))
+
+    def _next_hop(self, octets: bytes) -> IPAddress:
+        if len(self._next_hops) >= _NEXT_HOPS:
+            self._next_hops.clear()
+        made = IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets)
+        self._next_hops[octets] = made
+        return made
+
+    def _forget(self, decoded: int) -> None:
+        """What is remembered of octets decoded by now takes up no more than they did."""
+        self._decoded += decoded
+        if self._decoded >= _REMEMBERED:
+            self._known.clear()
+            self._known_ipv6.clear()
+            self._decoded = 0
 
 
-def _split(data: bytes, begin: int, end: int) -> Sequence[Nlri] | None:
-    """The prefixes of a field that has some; None if one is cut off, or has bits behind its length."""
-    found = _UNSUSPECTED(data, begin, end)
-    if found[-1]:
-        return Unsuspected(found)
-    found = _CANONICAL(data, begin, end)
-    return found if found[-1] else None
+def _stop(data: bytes, at: int) -> int:
+    """Where the attribute ends that begins here, both octets of its length being there."""
+    if data[at] & 0x10:
+        return at + 4 + (data[at + 2] << 8 | data[at + 3])
+    return at + 3 + data[at + 2]
+
+
+def _never(_: bytes) -> None:
+    return None

@@ -110,7 +110,7 @@ def blocks(draw: st.DrawFn, speech: Speech, *, native: bool) -> bytes:
 
 
 @st.composite
-def orderly_blocks(draw: st.DrawFn, speech: Speech) -> bytes:
+def orderly_blocks(draw: st.DrawFn, speech: Speech, family: Family = Family.IPV4) -> list[bytes]:
     """Attributes in the order of their codes, with the flags that daemons send: most of them ordinary."""
 
     def number() -> bytes:
@@ -122,8 +122,9 @@ def orderly_blocks(draw: st.DrawFn, speech: Speech) -> bytes:
     parts = [
         wire.attribute(1, bytes((draw(st.integers(0, 2)),))),
         wire.attribute(2, path, draw(st.sampled_from([0x40, 0x50]))),
-        wire.attribute(3, IPv4Address(draw(host_addresses)).packed),
     ]
+    if family is Family.IPV4:
+        parts.append(wire.attribute(3, IPv4Address(draw(host_addresses)).packed))
     aggregator = pack("!I" if speech.asn4 else "!H", draw(as_numbers(speech.asn4)))
     optional = {4: number, 6: bytes, 7: lambda: aggregator + number()}
     if speech.internal:
@@ -136,18 +137,33 @@ def orderly_blocks(draw: st.DrawFn, speech: Speech) -> bytes:
     for code in codes:
         partial = draw(st.sampled_from([0, 0x20])) if code in (7, 8, 16, 32) else 0
         parts.append(wire.attribute(code, optional[code](), wire.FLAGS[code] | partial))
-    return b"".join(parts)
+    return parts
 
 
 @st.composite
 def orderly(draw: st.DrawFn, speech: Speech) -> bytes:
-    """An UPDATE of IPv4 as it mostly is: prefixes without stray bits, attributes in order."""
+    """An UPDATE of one family as it mostly is: prefixes without stray bits, attributes in order."""
+    if draw(st.booleans()):
+        return draw(orderly_ipv6(speech))
     ids = Family.IPV4 in speech.add_path
     withdrawn = draw(fields(Family.IPV4, ids, stray=False)) if draw(st.booleans()) else b""
     if withdrawn and draw(st.booleans()):
         return wire.message(withdrawn)
     announced = draw(fields(Family.IPV4, ids, stray=False, least=1))
-    return wire.message(withdrawn, draw(orderly_blocks(speech)), announced)
+    return wire.message(withdrawn, b"".join(draw(orderly_blocks(speech))), announced)
+
+
+@st.composite
+def orderly_ipv6(draw: st.DrawFn, speech: Speech) -> bytes:
+    """MP_UNREACH_NLRI alone, or MP_REACH_NLRI first, or anywhere behind ORIGIN and AS_PATH."""
+    field = draw(fields(Family.IPV6, Family.IPV6 in speech.add_path, stray=False, least=1))
+    flags = draw(st.sampled_from([0x80, 0x90]))
+    if draw(st.booleans()):
+        return wire.message(attributes=wire.attribute(15, wire.unreach(()) + field, flags))
+    reach = wire.attribute(14, wire.reach(draw(ipv6_hosts), ()) + field, flags)
+    parts = draw(orderly_blocks(speech, Family.IPV6))
+    parts.insert(draw(st.sampled_from([0, *range(2, len(parts) + 1)])), reach)
+    return wire.message(attributes=b"".join(parts))
 
 
 @st.composite

@@ -16,6 +16,7 @@ from tests.unit.rib.strategies import Speech, messages, mutated, speeches
 from vrfbgp.model import Attributes
 from vrfbgp.rib.decode import Update
 from vrfbgp.rib.errors import SessionError
+from vrfbgp.rib.unread import Unread
 
 
 @given(st.binary(max_size=300), speeches)
@@ -90,7 +91,7 @@ def test_a_peer_that_never_repeats_itself_makes_nothing_grow(over_ipv6: bool) ->
     """What is remembered of attributes nobody uses any more is bounded."""
 
     def alive() -> int:
-        return sum(isinstance(one, Attributes) for one in gc.get_objects())
+        return sum(isinstance(one, Attributes | Unread) for one in gc.get_objects())
 
     before, by = alive(), decoder()
     for number in range(20_000):

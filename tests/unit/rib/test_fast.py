@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
-from ipaddress import IPv4Address
+import sys
+from ipaddress import IPv4Address, ip_address
 from itertools import product
 from pathlib import Path
 from struct import pack
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -25,22 +28,19 @@ from vrfbgp.rib.refusal import Refusal
 from vrfbgp.rib.unread import Recognizer, Unread
 from vrfbgp.rib.update import Unsuspected
 
+EXTENDED, LARGE = wire.attribute(16, bytes(8)), wire.attribute(32, pack("!III", 1, 2, 3))
 PLAIN = Speech(internal=False, asn4=True, add_path=frozenset())
 
 
 def fast(*, internal: bool = False) -> Fast:
     """The fast way alone, of a four-octet session; attributes that are not ordinary are declined."""
-    return Fast(65535, Recognizer(internal).unread)
+    return Fast(65535, frozenset(Family), Recognizer(internal), lambda block: None)
 
 
 def taken(data: bytes, by: Fast | None = None) -> bool:
     """Whether all of it goes the fast way."""
-    updates = (by or fast()).updates(data, 0)
-    try:
-        while True:
-            next(updates)
-    except StopIteration as stop:
-        return bool(stop.value == len(data))
+    _, at = (by or fast()).updates(data, 0)
+    return at == len(data)
 
 
 def same(data: bytes, speech: Speech) -> None:
@@ -98,22 +98,125 @@ def test_recorded_messages(file: Path, internal: bool) -> None:
 
 
 @pytest.mark.parametrize("daemon", ["bird", "frr"])
-def test_what_other_daemons_send_is_ordinary(daemon: str) -> None:
+@pytest.mark.parametrize("family", list(Family))
+def test_what_other_daemons_send_is_ordinary(daemon: str, family: Family) -> None:
     (file,) = (file for file in recorded.FILES if file.stem == f"{daemon}-as4")
-    of_ipv4 = [
+    announcing = [
         message
         for message in recorded.messages(file)
-        if any(run.family is Family.IPV4 for run in one_update(message).announced)
+        if any(run.family is family for run in one_update(message).announced)
     ]
-    assert len(of_ipv4) >= 3
-    assert all(map(taken, of_ipv4))
+    assert announcing
+    assert all(map(taken, announcing))
 
 
 @settings(max_examples=100, deadline=None)
 @given(orderly(PLAIN))
 def test_orderly_messages_are_ordinary(message: bytes) -> None:
-    """Unless four zero octets somewhere in the AS_PATH look like AS 0."""
-    assert taken(message) or bytes(4) in message
+    assert taken(message)
+
+
+def ipv6(
+    value: bytes = wire.reach("2001:db8::1", ["2001:db8::/32"]),
+    *,
+    flags: int = 0x80,
+    before: bytes = b"",
+    behind: bytes = wire.attributes(as_path=[64501]),
+) -> bytes:
+    """An UPDATE with an MP_REACH_NLRI of this value among these attributes."""
+    return wire.message(attributes=before + wire.attribute(14, value, flags) + behind)
+
+
+PAIR = ip_address("2001:db8::1").packed + ip_address("fe80::1").packed
+REACH = wire.reach("2001:db8::1", [])
+UNREACH = wire.unreach(["2001:db8::/32"])
+BEYOND = wire.attribute(14, wire.reach("2001:db8::1", ["2001:db8::/32"])).replace(
+    b"\x80\x0e\x1a", b"\x80\x0e\x1b"
+)
+UNUSUAL_IPV6 = [
+    wire.message(attributes=wire.attributes(as_path=[64501]) + BEYOND),
+    wire.message(attributes=b"\x80\x0f\x03" + UNREACH),
+    wire.message(attributes=b"\x80\x0f\x09" + UNREACH),
+    b"\xfe" + ipv6()[1:],
+    ipv6(wire.reach(PAIR, ["2001:db8::/32"])),
+    *(ipv6(wire.reach(hop, ["2001:db8::/32"])) for hop in ("::", "::1", "ff02::1", "fe80::1")),
+    ipv6(wire.reach("192.0.2.1", ["10.0.0.0/8"], Family.IPV4)),
+    ipv6(REACH),
+    ipv6(REACH[:-1] + b"\1" + wire.nlri("2001:db8::/32")),
+    ipv6(REACH + b"\x20\x20\x01"),
+    ipv6(REACH + b"\x81" + bytes(17)),
+    ipv6(REACH + b"\x07\x21"),
+    ipv6(REACH[:2] + b"\2" + REACH[3:] + wire.nlri("2001:db8::/32")),
+    ipv6(flags=0xC0),
+    ipv6(flags=0xA0),
+    ipv6(behind=wire.attributes(as_path=[64501], next_hop="192.0.2.1")),
+    ipv6(behind=wire.attributes(as_path=[64501, 0])),
+    ipv6(behind=b""),
+    ipv6(behind=wire.attributes() + wire.attribute(15, UNREACH)),
+    ipv6(before=wire.attribute(14, REACH)),
+    ipv6(before=wire.attribute(15, UNREACH)),
+    ipv6(before=wire.attributes()),
+    ipv6()[:-1],
+    wire.message(attributes=wire.attribute(15, UNREACH, 0xC0)),
+    wire.message(attributes=wire.attribute(15, UNREACH) + wire.attributes()),
+    wire.message(attributes=wire.attributes() + wire.attribute(15, UNREACH)),
+    wire.message(attributes=wire.attribute(15, UNREACH + b"\x20")),
+    wire.message(attributes=wire.attribute(15, UNREACH)[:-1]),
+    wire.message(attributes=wire.attribute(15, wire.unreach(["10.0.0.0/8"], Family.IPV4))),
+    wire.message(wire.nlri("10.0.0.0/8"), wire.attribute(15, UNREACH)),
+    wire.message(b"", wire.attribute(15, UNREACH), wire.nlri("10.0.0.0/8")),
+]
+
+
+@pytest.mark.parametrize("flags", [0x80, 0x90])
+def test_ordinary_messages_of_ipv6(flags: int) -> None:
+    first, second = wire.attributes(as_path=[64501]), wire.attribute(8, bytes(4)) + LARGE
+    for message in (
+        ipv6(flags=flags),
+        ipv6(flags=flags, behind=first + second),
+        ipv6(flags=flags, before=first, behind=b""),
+        ipv6(flags=flags, before=first + second[:7], behind=second[7:]),
+        ipv6(flags=flags, before=first + second, behind=b""),
+        wire.message(attributes=wire.attribute(15, UNREACH, flags)),
+    ):
+        assert taken(message)
+        same(message, PLAIN)
+
+
+def test_equal_blocks_with_other_next_hops_are_other_attributes() -> None:
+    near, far = (ipv6(wire.reach(f"2001:db8::{host}", ["::/0"])) for host in (1, 2))
+    found, _ = fast().updates(near + far + near, 0)
+    one, other, again = (update.announced[0].attributes for update in found)
+    assert one is again
+    assert one != other
+    assert (str(one.next_hop), str(other.next_hop)) == ("2001:db8::1", "2001:db8::2")
+    same(near + far, PLAIN)
+
+
+@pytest.mark.parametrize("family", list(Family))
+@pytest.mark.parametrize("add_path", [False, True])
+def test_a_family_that_is_not_carried_plainly_is_declined(family: Family, add_path: bool) -> None:
+    (other,) = set(Family) - {family}
+    native, over = wire.update(["10.0.0.0/8"], ["10.1.0.0/16"]), ipv6()
+    for message in (native, over, wire.update(withdraw=["10.0.0.0/8"]), wire.update(withdraw=["::/0"])):
+        data = message * 2
+        terms = {"families": list(Family) if add_path else [other], "add_path": [family] if add_path else []}
+        assert decoded(data, decoder(**terms)) == decoded(data, decoder(**terms, exact=True))
+
+
+def test_declined_messages_leave_nothing_behind() -> None:
+    """Ordinary attributes with prefixes that are not, in ever new messages."""
+
+    def alive() -> int:
+        return sum(isinstance(one, Unread) for one in gc.get_objects())
+
+    by, before = fast(), alive()
+    for number in range(1_000):
+        native = wire.attributes(next_hop="192.0.2.1", med=number)
+        over_ipv6 = ipv6(REACH + b"\x07\x21", behind=wire.attributes(med=number))
+        assert not taken(wire.message(attributes=native, nlri=b"\x09\x0a\x01"), by)
+        assert not taken(over_ipv6, by)
+    assert alive() - before < 100
 
 
 @pytest.mark.parametrize(
@@ -121,8 +224,8 @@ def test_orderly_messages_are_ordinary(message: bytes) -> None:
     [
         wire.end_of_rib(),
         wire.end_of_rib(Family.IPV6),
-        wire.update(["2001:db8::/32"], next_hop="2001:db8::1"),
         wire.update(["10.0.0.0/8"], as_path=[64501, 0]),
+        *UNUSUAL_IPV6,
         wire.update(["10.0.0.0/8"], as_path=[(wire.SET, (1, 2))]),
         wire.update(["10.0.0.0/8"], local_pref=100),
         wire.update(["10.0.0.0/8"], next_hop="127.0.0.1"),
@@ -137,9 +240,6 @@ def test_orderly_messages_are_ordinary(message: bytes) -> None:
 def test_what_is_not_ordinary_is_declined(message: bytes) -> None:
     assert not taken(message)
     same(message, PLAIN)
-
-
-EXTENDED, LARGE = wire.attribute(16, bytes(8)), wire.attribute(32, pack("!III", 1, 2, 3))
 
 
 @pytest.mark.parametrize(
@@ -175,6 +275,13 @@ def test_a_message_that_is_cut_off_is_declined() -> None:
         same(message + message[:end], PLAIN)
 
 
+def test_a_run_longer_than_what_is_decoded_at_once() -> None:
+    ordinary, other = wire.update(["10.0.0.0/8"]), wire.update(["10.0.0.0/8"], local_pref=100)
+    data = (ordinary * 900 + other) * 2
+    assert len(decoded(data)) == 1802
+    same(data, PLAIN)
+
+
 def test_a_message_that_is_declined_keeps_its_place() -> None:
     ordinary, other = wire.update(["10.0.0.0/8"]), wire.update(["2001:db8::/32"], next_hop="2001:db8::1")
     wrong = wire.header(19, 4)
@@ -186,7 +293,7 @@ def test_a_message_that_is_declined_keeps_its_place() -> None:
 def test_a_message_longer_than_negotiated_is_declined() -> None:
     message = wire.update([f"10.{number >> 8}.{number & 255}.0/24" for number in range(2_000)])
     assert taken(message)
-    assert not taken(message, Fast(4096, Recognizer(False).unread))
+    assert not taken(message, Fast(4096, frozenset(Family), Recognizer(False), lambda block: None))
 
 
 def test_no_path_identifier_is_taken_for_a_prefix() -> None:
@@ -197,7 +304,7 @@ def test_no_path_identifier_is_taken_for_a_prefix() -> None:
 
 
 def test_prefixes_are_unsuspected_if_and_only_if_none_is_a_martian() -> None:
-    """Of every length, with every pair of first octets."""
+    """Of every length, with all first octets."""
     by = fast()
     for length, first, second in product(range(33), range(256), (0, 64, 253, 254, 255)):
         octets = (length + 7) // 8
@@ -205,7 +312,7 @@ def test_prefixes_are_unsuspected_if_and_only_if_none_is_a_martian() -> None:
         one = bytes((length,)) + (pack("!BBH", first, second, 0xFFFF))[:octets]
         number = int.from_bytes(one[1:].ljust(4, b"\0"), "big") & kept
         one = bytes((length,)) + number.to_bytes(4, "big")[:octets]
-        (update,) = by.updates(wire.message(one), 0)
+        ((update,), _) = by.updates(wire.message(one), 0)
         (run,) = update.withdrawn
         assert list(run.nlri) == [one]
         assert isinstance(run.nlri, Unsuspected) is not is_martian(Family.IPV4, one), one
@@ -217,28 +324,27 @@ BLOCK = wire.attributes(next_hop="192.0.2.1", as_path=[64501, 7], med=5, communi
 
 
 def unread(block: bytes = BLOCK) -> Unread:
-    found = Recognizer(False).unread(block)
+    found = Recognizer(False).ordinary(block)
     assert found is not None
-    return found
-
-
-def is_read(attributes: Unread) -> bool:
-    try:
-        Attributes.__dict__["as_path"].__get__(attributes)
-    except AttributeError:
-        return False
-    return True
+    return Unread(block, IPv4Address(found[1]))
 
 
 def test_neither_next_hop_nor_policy_reads_them() -> None:
     attributes = unread()
-    assert attributes.next_hop == IPv4Address("192.0.2.1")
-    assert ImportPolicy(64512, IPv4Address("10.0.0.1")).refuses(attributes) is None
-    assert attributes == unread(BLOCK)
-    assert attributes != unread(BLOCK.replace(pack("!I", 7), pack("!I", 8)))
-    assert not is_read(attributes)
+    with patch("vrfbgp.rib.unread._read") as read:
+        assert attributes.next_hop == IPv4Address("192.0.2.1")
+        assert ImportPolicy(64512, IPv4Address("10.0.0.1")).refuses(attributes) is None
+        assert attributes == unread(BLOCK)
+        assert attributes != unread(BLOCK.replace(pack("!I", 7), pack("!I", 8)))
+        read.assert_not_called()
     assert attributes.as_path == ((2, (64501, 7)),)
-    assert is_read(attributes)
+
+
+def test_an_unread_one_takes_no_more_room_after_it_was_read() -> None:
+    before = sys.getsizeof(attributes := unread())
+    assert attributes.read() == attributes
+    assert before == sys.getsizeof(attributes) <= 56
+    assert not hasattr(attributes, "__dict__")
 
 
 @pytest.mark.parametrize("asn", [64501, 7])
@@ -266,8 +372,9 @@ def test_they_are_what_the_exact_way_reads() -> None:
 def test_equal_if_they_differ_in_what_nobody_looks_at_only() -> None:
     aggregated = BLOCK[:-7] + wire.attribute(7, pack("!II", 64501, 1)) + BLOCK[-7:]
     assert unread(aggregated).block != unread().block
-    assert unread(aggregated) == unread()
-    assert not is_read(unread())
+    with patch("vrfbgp.rib.unread._read") as read:
+        assert unread(aggregated) == unread()
+        read.assert_not_called()
 
 
 def test_they_can_be_copied_and_are_frozen() -> None:
