@@ -285,3 +285,23 @@ def test_a_malformed_update_is_told_once_a_session(bench: Bench) -> None:
     bench.up(epoch=2)
     assert not bench.hear(octets, epoch=2)
     assert bench.red.new_faults(ONE.id) != []
+
+
+def test_x7_a_dead_peer_is_told_before_its_paths_are_forgotten(bench: Bench) -> None:
+    bench.up()
+    bench.announce("192.0.2.0/24")
+    assert bench.routes() == {"192.0.2.0/24"}
+    assert bench.down(CEASE)
+    assert bench.red.take_dead() == [ONE.id]
+    assert bench.red.loc.candidates(V4, nlri_of(ip_network("192.0.2.0/24"))), "they are, in their own time"
+    assert bench.red.take_dead() == []
+    assert bench.routes() == set()
+
+
+def test_x7_a_peer_that_is_back_at_once_is_not_dead_but_begins_anew(bench: Bench) -> None:
+    bench.up()
+    bench.announce("192.0.2.0/24")
+    bench.down(CEASE)
+    bench.up(epoch=2)
+    assert bench.red.take_dead() == []
+    assert bench.routes() == set()

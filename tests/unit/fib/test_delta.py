@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -28,6 +29,19 @@ class Comparison(RuleBasedStateMachine):
         self.delta.want(key, value)
         self.desired[key] = value
         self.ours.add(key)
+
+    @rule(wanted=st.lists(keys, min_size=1), value=values, handed_out=st.booleans())
+    def want_all(self, wanted: list[str], value: int, handed_out: bool) -> None:
+        count = self.delta.want_all(wanted, value)
+        known = self.desired.keys() | self.actual.keys() | self.ours
+        assert count == (0 if known & set(wanted) else len(set(wanted)))
+        if not count:
+            return
+        self.desired.update(dict.fromkeys(wanted, value))
+        self.ours.update(wanted)
+        if handed_out:
+            assert {key for _, run in self.delta.take_fresh() for key in run} == set(wanted)
+            self.actual.update(dict.fromkeys(wanted, value))
 
     @rule(key=keys)
     def unwant(self, key: str) -> None:
@@ -92,3 +106,50 @@ def test_repairs_come_in_the_order_of_what_is_desired() -> None:
         delta.saw(key, 1)
     delta.saw_all({})
     assert [key for key, _, _ in delta.pending()] == list("fedcba")
+
+
+def test_what_is_new_is_kept_as_runs_and_handed_out_once() -> None:
+    delta: Delta[str, int] = Delta()
+    assert delta.want_all(["a", "b"], 1) == 2
+    assert delta.want_all(["c", "c"], 1) == 1
+    assert delta.want_all(["d"], 2) == 1
+    assert len(delta) == 4
+    assert delta.take_fresh() == [(1, ["a", "b", "c"]), (2, ["d"])]
+    assert not len(delta)
+    assert not list(delta.pending())
+    assert delta.actual("c") == 1, "what was handed out counts as there"
+
+
+@pytest.mark.parametrize("known", ["desired", "off", "left"])
+def test_what_is_known_is_not_taken_for_new(known: str) -> None:
+    delta: Delta[str, int] = Delta()
+    if known != "left":
+        delta.want("a", 7)
+    if known == "off":
+        delta.saw("a", 7)
+        delta.unwant("a")
+    if known == "left":
+        delta.saw("a", 7)
+    before = list(delta.pending())
+    assert delta.want_all(["b", "a"], 1) == 0
+    assert list(delta.pending()) == before
+    assert "b" not in delta.desired
+
+
+def test_runs_are_as_good_as_single_wishes() -> None:
+    delta: Delta[str, int] = Delta()
+    delta.want_all(["a", "b", "c"], 1)
+    delta.unwant("a")
+    delta.want("b", 2)
+    assert sorted(delta.pending()) == [("b", 2, None), ("c", 1, None)]
+    assert delta.take_fresh() == []
+    delta.saw_as_desired(["b"])
+    assert list(delta.pending()) == [("c", 1, None)]
+
+
+def test_a_dump_overrules_runs() -> None:
+    delta: Delta[str, int] = Delta()
+    delta.want_all(["a", "b"], 1)
+    delta.saw_all({"a": 1, "x": 5})
+    assert delta.take_fresh() == []
+    assert sorted(delta.pending()) == [("b", 1, None), ("x", None, 5)]

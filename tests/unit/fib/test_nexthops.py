@@ -174,3 +174,25 @@ def test_what_waits_for_its_retry_is_not_tried() -> None:
     nexthops = Nexthops()
     nexthops.acquire((A,))
     assert [op.id for op in nexthops.creations({FIRST_ID}) if isinstance(op, AddNexthop)] == [FIRST_ID + 1]
+
+
+def test_a_dead_peers_objects_go_and_groups_shrink_with_them() -> None:
+    nexthops = Nexthops()
+    other = member("172.16.1.1", peer="192.0.2.9")
+    alone, both, others = nexthops.acquire((A,)), nexthops.acquire((A, other)), nexthops.acquire((other,))
+    apply(nexthops, nexthops.creations())
+    assert nexthops.lost(A.peer) == [DeleteNexthop(FIRST_ID)], "the other peer's, of the same gateway, stays"
+    assert nexthops.delta.actual(FIRST_ID) is None
+    assert nexthops.is_gone(alone)
+    assert not nexthops.is_gone(both)
+    assert not nexthops.is_gone(others)
+    assert nexthops.delta.actual(both) == nexthops.delta.actual(others)
+    assert nexthops.lost(A.peer) == [], "it dies but once"
+
+
+def test_only_what_can_be_ours_can_be_gone() -> None:
+    nexthops = Nexthops()
+    nexthops.read([KernelNexthop(FIRST_ID, 4, NexthopObject(A.gateway, 3))])
+    assert not nexthops.is_gone(77)
+    assert not nexthops.is_gone(FIRST_ID)
+    assert nexthops.is_gone(FIRST_ID + 1)

@@ -325,3 +325,25 @@ def test_objects_made_first_serve_routes_of_the_same_batch(bench: Bench) -> None
         AddRoute(key(P), FIRST_ID + 2),
     ]
     assert bench.routes.settled(PLACE)
+
+
+def test_x7_a_dead_peers_routes_are_gone_without_a_word_for_each(bench: Bench) -> None:
+    bench.read()
+    bench.routes.learned(PLACE, V4, [P], (A,), (B,))
+    bench.learned(Q, A)
+    assert AddRoute(key(P, metric=METRIC + 1), FIRST_ID + 3) in bench.batch()
+    bench.applied()
+    assert bench.reconciler.lost(A.peer) == [DeleteNexthop(FIRST_ID)]
+    assert not bench.reconciler.route_gone(ours(Q, FIRST_ID + 1)), "it went as we wanted: no repair"
+    bench.learned(P, B)
+    bench.learned(Q)
+    assert bench.batch() == [AddRoute(key(P), FIRST_ID + 3), DeleteRoute(key(P, metric=METRIC + 1))]
+
+
+def test_a_next_hop_that_does_not_go_puts_all_in_doubt(bench: Bench) -> None:
+    bench.read()
+    bench.learned(P, A)
+    bench.batch()
+    bench.applied()
+    bench.reconciler.applied(9, [Failure(DeleteNexthop(FIRST_ID), 1)], 0.0)
+    assert {ReadNexthops(), ReadTable(500, V4)} <= set(bench.reconciler.reads())
