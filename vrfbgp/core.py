@@ -115,7 +115,7 @@ class Core:
         """Next hops that are gone, with their devices, until it is known whether these took them along."""
         self._started = False
         self._overtaking: list[DeleteNexthop] = []
-        """Urgent deletions since the last batch."""
+        """Urgent deletions, once more behind what they overtook: that may have made the next hops again."""
 
     # -- facts in --
 
@@ -322,7 +322,8 @@ class Core:
             for deletion in self.reconciler.lost(peer)
         ]
         if urgent:
-            self._overtaking += urgent
+            if self.acked < self.serial:
+                self._overtaking += urgent
             return Effects(urgent, serial=self.serial, wake=now)
         for network in self.networks.values():
             network.bury()
@@ -336,9 +337,7 @@ class Core:
             for network in self.networks.values():
                 self.planner.place(network)
             operations = self.reconciler.operations(now, self.serial + 1)
-            if self.acked < self.serial:
-                # What was on its way then may have made them again.
-                operations[:0] = self._overtaking
+            operations[:0] = self._overtaking
             self._overtaking = []
             if operations:
                 self.serial += 1

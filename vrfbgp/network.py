@@ -238,13 +238,14 @@ class Network:
         return True
 
     def take_dead(self) -> list[PeerId]:
-        """Peers that were given up since the last call.
+        """Peers that were given up since the last call, and whose next hops may go at once.
 
-        Their paths are still there: to forget half a million takes longer than what has to happen first.
+        Their paths are still there: to forget half a million takes longer than what has to happen first. Without
+        backups nothing may go: routes that lead elsewhere are replaced, and are never missing in between.
         """
         dead, self._dead = self._dead, []
         self._mourned += dead
-        return dead
+        return dead if self.intent.backup_routes else []
 
     def bury(self) -> None:
         """Forget the paths of all peers that were given up."""

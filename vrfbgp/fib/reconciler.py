@@ -211,7 +211,11 @@ class Reconciler:
         """Take over a dump; how many were not as we thought they were."""
         self._reading.discard(ReadNexthops())
         before = len(self.nexthops.delta)
+        stood = {id_ for id_, _ in self.nexthops.delta.actual_items()}
         self.nexthops.read(nexthops)
+        if any(self.nexthops.is_gone(id_) for id_ in stood):
+            # Told before the event that tells of it. Made again, it would not bring its routes back.
+            self._unread |= {ReadTable(table, family) for table, family, _ in self.slices}
         self._forget_settled()
         return max(0, len(self.nexthops.delta) - before)
 

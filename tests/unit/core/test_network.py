@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -305,3 +306,13 @@ def test_x7_a_peer_that_is_back_at_once_is_not_dead_but_begins_anew(bench: Bench
     bench.up(epoch=2)
     assert bench.red.take_dead() == []
     assert bench.routes() == set()
+
+
+def test_without_backups_nothing_goes_before_it_is_replaced() -> None:
+    bench = Bench(ONE)
+    bench.red.configure(replace(bench.red.intent, backup_routes=False), 0.0)
+    bench.up()
+    bench.announce("192.0.2.0/24")
+    bench.down(CEASE)
+    assert bench.red.take_dead() == []
+    assert bench.routes() == set(), "it goes all the same"

@@ -347,3 +347,19 @@ def test_a_next_hop_that_does_not_go_puts_all_in_doubt(bench: Bench) -> None:
     bench.applied()
     bench.reconciler.applied(9, [Failure(DeleteNexthop(FIRST_ID), 1)], 0.0)
     assert {ReadNexthops(), ReadTable(500, V4)} <= set(bench.reconciler.reads())
+
+
+def test_p23_a_next_hop_found_missing_puts_the_tables_in_doubt(bench: Bench) -> None:
+    """The dump may be answered before the event is told, which then tells nothing new."""
+    bench.read()
+    bench.learned(P, A)
+    bench.batch()
+    bench.applied()
+    bench.reconciler.read_again(ReadNexthops())
+    assert bench.reconciler.reads() == [ReadNexthops()]
+    bench.reconciler.nexthops_read([])
+    assert ReadTable(500, V4) in bench.reconciler.reads()
+    assert not [op for op in bench.batch() if isinstance(op, AddRoute)], "not before the table is read"
+    bench.reconciler.table_read(500, V4, [])
+    bench.reconciler.table_read(500, V6, [])
+    assert AddRoute(key(P), FIRST_ID + 1) in bench.batch()
