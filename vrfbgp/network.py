@@ -240,8 +240,8 @@ class Network:
     def take_dead(self) -> list[PeerId]:
         """Peers that were given up since the last call, and whose next hops may go at once.
 
-        Their paths are still there: to forget half a million takes longer than what has to happen first. Without
-        backups nothing may go: routes that lead elsewhere are replaced, and are never missing in between.
+        Their paths are still there: to forget half a million takes longer than what has to happen first.
+        Without backups nothing may go: routes that lead elsewhere are replaced, never missing in between.
         """
         dead, self._dead = self._dead, []
         self._mourned += dead

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from vrfbgp.fib.reconciler import FOREIGN, Reconciler
+from vrfbgp.fib.draft import FOREIGN
+from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity

@@ -27,7 +27,8 @@ from vrfbgp.events import (
     TablesRead,
     Updates,
 )
-from vrfbgp.fib.reconciler import Key, key_of
+from vrfbgp.fib.draft import Key
+from vrfbgp.fib.reconciler import key_of
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, PeerIntent, SourceMode
 from vrfbgp.model import (
     PROTOCOL,

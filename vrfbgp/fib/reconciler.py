@@ -28,11 +28,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
 from itertools import chain
 from types import MappingProxyType
 
 from vrfbgp.fib.delta import Delta
+from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
 from vrfbgp.fib.rules import RuleChanges, changes
@@ -42,11 +42,9 @@ from vrfbgp.model import (
     Inline,
     KernelNexthop,
     KernelRoute,
-    NexthopValue,
     Nlri,
     PeerId,
     RouteKey,
-    RouteValue,
     Rule,
 )
 from vrfbgp.operations import (
@@ -68,21 +66,8 @@ from vrfbgp.operations import (
 )
 from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
-
-class Foreign(Enum):
-    """Stands in a table's actual state for a route of somebody else with a key of ours."""
-
-    ROUTE = "foreign"
-
-
-FOREIGN = Foreign.ROUTE
-DISFIGURED = Inline(0)
-"""A route with our protocol that looks like none we make: never desired, so it is put right."""
-Slot = RouteValue | Foreign
 Slice = tuple[int, Family, int]
 """The routes of one metric in one table and family: what a `Delta` of routes covers."""
-Key = RouteKey | Rule | int
-"""What a failure is remembered by: a route's key, a rule, or the id of a next hop."""
 
 
 class Reconciler:
@@ -215,7 +200,8 @@ class Reconciler:
         self.nexthops.read(nexthops)
         if any(self.nexthops.is_gone(id_) for id_ in stood):
             # Told before the event that tells of it. Made again, it would not bring its routes back.
-            self._unread |= {ReadTable(table, family) for table, family, _ in self.slices}
+            # A table that is asked for already is dumped after the next hops: answers come in order.
+            self._unread |= {ReadTable(table, family) for table, family, _ in self.slices} - self._reading
         self._forget_settled()
         return max(0, len(self.nexthops.delta) - before)
 
@@ -314,8 +300,8 @@ class Reconciler:
         removals: list[Step] = []
         clearances: list[Step] = []
         reads, waiting = self._pending_reads(), self.retry.waiting(now)
-        standing = _Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
-        gone = _Gone(self.nexthops, known=ReadNexthops() not in reads)
+        standing = Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
+        gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
         for of, delta in self.slices.items():
             table, family, metric = of
             if not len(delta) or ReadTable(table, family) in reads:
@@ -327,7 +313,7 @@ class Reconciler:
                         fresh.append(AddRoutes(*of, nlris, array("I", (group,)) * len(nlris)))
                     else:
                         delta.lack(nlris)
-            draft = _Draft(*of)
+            draft = Draft(*of)
             vanished: list[Nlri] = []
             for nlri, desired, actual in chain(delta.changed(), self._to_sweep(of)):
                 if actual is FOREIGN or desired is FOREIGN:
@@ -394,9 +380,7 @@ class Reconciler:
     def _assume(self, batch: Iterable[Step]) -> None:
         for step in batch:
             match step:
-                case ReplaceRoutes():
-                    self.slices[step.table, step.family, step.metric].saw_as_desired(step.nlris)
-                case AddRoutes():
+                case AddRoutes() | ReplaceRoutes():
                     self.slices[step.table, step.family, step.metric].saw_as_desired(step.nlris)
                 case DeleteRoutes():
                     self.slices[step.table, step.family, step.metric].saw_gone(step.nlris)
@@ -424,61 +408,6 @@ class Reconciler:
         )
 
 
-class _Draft:
-    """What is to be written of one slice: runs, and what has no next hop group singly."""
-
-    def __init__(self, table: int, family: Family, metric: int) -> None:
-        self._of = table, family, metric
-        self._single: list[Step] = []
-        self._added: tuple[list[Nlri], list[int]] = [], []
-        self._replaced: tuple[list[Nlri], list[int]] = [], []
-        self.gone: list[Nlri] = []
-
-    def add(self, nlri: Nlri, desired: RouteValue | None, actual: Slot | None) -> None:
-        if desired is None:
-            self.gone.append(nlri)
-        elif isinstance(desired, int):
-            nlris, groups = self._added if actual is None else self._replaced
-            nlris.append(nlri)
-            groups.append(desired)
-        else:
-            table, family, metric = self._of
-            key = RouteKey(table, family, nlri, metric)
-            self._single.append(AddRoute(key, desired) if actual is None else ReplaceRoute(key, desired))
-
-    def written(self) -> list[Step]:
-        steps = self._single
-        if self._added[0]:
-            steps.append(AddRoutes(*self._of, *self._added))
-        if self._replaced[0]:
-            steps.append(ReplaceRoutes(*self._of, *self._replaced))
-        return steps
-
-
-class _Standing(dict[int, bool]):
-    """Whether routes may be put on a next hop: it was made before, or will be in this batch."""
-
-    def __init__(self, delta: Delta[int, NexthopValue], retry: Retry[Key], *, known: bool) -> None:
-        super().__init__()
-        self._delta, self._retry, self._known = delta, retry, known
-
-    def __missing__(self, id_: int) -> bool:
-        stands = self[id_] = self._known and self._delta.settled((id_,)) and id_ not in self._retry
-        return stands
-
-
-class _Gone(dict[int, bool]):
-    """Whether a group is gone from the kernel, and with it, without a word, the routes on it."""
-
-    def __init__(self, nexthops: Nexthops, *, known: bool) -> None:
-        super().__init__()
-        self._nexthops, self._known = nexthops, known
-
-    def __missing__(self, id_: int) -> bool:
-        gone = self[id_] = self._known and self._nexthops.is_gone(id_)
-        return gone
-
-
 def key_of(operation: Operation) -> Key:
     """What the operation is about."""
     match operation:
@@ -499,10 +428,3 @@ def _source(key: Key) -> ReadRequest:
             return ReadRules(key.family)
         case int():
             return ReadNexthops()
-
-
-def slot_of(route: KernelRoute) -> Slot:
-    """How a route read from the kernel stands in the actual state."""
-    if not route.ours:
-        return FOREIGN
-    return route.value or DISFIGURED

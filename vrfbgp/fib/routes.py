@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vrfbgp.fib.delta import Delta
-from vrfbgp.fib.reconciler import Reconciler, Slot
+from vrfbgp.fib.draft import Slot
+from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.model import Family, Inline, Members, Nlri
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import islice
 
 from vrfbgp.core import Core
-from vrfbgp.fib.reconciler import FOREIGN
+from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Problem, Severity
 from vrfbgp.model import Family, Inline
 from vrfbgp.network import Network

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from vrfbgp.core import Core
 from vrfbgp.fib.delta import Delta
-from vrfbgp.fib.reconciler import FOREIGN, Key, Slot
+from vrfbgp.fib.draft import FOREIGN, Key, Slot
 from vrfbgp.fib.retry import Refused
 from vrfbgp.model import (
     Family,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vrfbgp.fib.reconciler import FOREIGN, Reconciler
+from vrfbgp.fib.draft import FOREIGN
+from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.model import Family, KernelRoute, RouteKey
 
 NLRIS = [bytes((8, n)) for n in range(6)]
