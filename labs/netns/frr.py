@@ -52,6 +52,8 @@ class Router:
         self.peer_as = peer_as
         self.listen = tuple(listen)
         self.hops = hops
+        self.graceful_restart = 0
+        """Seconds for which it asks its neighbors to keep its routes, from its next start on; 0: it does not."""
         self.directory = namespace.directory / f"frr-{namespace.role}"
         self.announced: dict[str, int] = {}
         self._sequence = 0
@@ -59,25 +61,28 @@ class Router:
 
     # -- life ------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start zebra and bgpd and wait until both take commands."""
+    def start(self, *prefixes: str) -> None:
+        """Start zebra and bgpd and wait until both take commands; `prefixes` are originated from the first
+        session on."""
         self.directory.mkdir(exist_ok=True)
         shutil.chown(self.directory, USER, USER)
         (self.directory / "zebra.conf").write_text("")
-        (self.directory / "bgpd.conf").write_text(self._configuration())
+        (self.directory / "bgpd.conf").write_text(self._configuration(prefixes))
         (self.directory / "vtysh.conf").write_text("no service integrated-vtysh-config\n")
-        self.announced.clear()
+        self.announced = dict.fromkeys(prefixes, 0)
         zebra_socket = self.directory / "zserv.api"
         for daemon in ("zebra", "bgpd"):
             command = [str(BINARIES / daemon), "-P", "0"]
             command += ["-f", str(self.directory / f"{daemon}.conf"), "-z", str(zebra_socket)]
             command += ["-i", str(self.directory / f"{daemon}.pid"), "--vty_socket", str(self.directory)]
             command += ["--log", "stdout"]
+            if daemon == "zebra" and self.graceful_restart:
+                command += ["-K", str(self.graceful_restart)]
             self._processes.append(self.namespace.start(daemon, *command))
             socket = zebra_socket if daemon == "zebra" else self.directory / "bgpd.vty"
             wait_for(socket.exists, describe=lambda: self.log(), interval=0.01)
 
-    def _configuration(self) -> str:
+    def _configuration(self, prefixes: Iterable[str]) -> str:
         # The route map comes first: one that is made after its use counts as absent for 5 seconds.
         lines = [
             "bgp route-map delay-timer 0",
@@ -91,6 +96,7 @@ class Router:
             " no bgp network import-check",
             " no bgp default ipv4-unicast",
             " bgp graceful-restart stalepath-time 10",
+            *self._graceful_restart(),
             " neighbor NODES peer-group",
             f" neighbor NODES remote-as {self.peer_as}",
             " neighbor NODES advertisement-interval 0",
@@ -103,10 +109,17 @@ class Router:
             "  neighbor NODES activate",
             "  neighbor NODES soft-reconfiguration inbound",
             f"  neighbor NODES route-map {OUT} out",
+            *(f"  network {prefix}" for prefix in prefixes),
             " exit-address-family",
             "exit",
         ]
         return "".join(f"{line}\n" for line in lines)
+
+    def _graceful_restart(self) -> list[str]:
+        if not self.graceful_restart:
+            return []
+        time = f" bgp graceful-restart restart-time {self.graceful_restart}"
+        return [" bgp graceful-restart", " bgp graceful-restart preserve-fw-state", time]
 
     def stop(self) -> None:
         """End both daemons by SIGTERM: bgpd sends a Cease."""

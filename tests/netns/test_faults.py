@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -173,6 +174,34 @@ def test_a_foreign_route_of_the_same_key_is_never_overwritten_and_told(world: Wo
     assert world.node.routes(500, "exact", PREFIX) == foreign
     world.node.ip(f"route del {PREFIX} table 500 proto static")
     world.wait_route(world.red, PREFIX, world.red.router_address)
+
+
+def stands_alone(world: World, routes: list[dict[str, Any]]) -> bool:
+    """Whether red's table has just these routes for the prefix."""
+    return world.node.routes(500, "exact", PREFIX) == routes
+
+
+def test_x8_a_foreign_route_that_takes_the_place_of_ours_stays_and_is_told(working: World) -> None:
+    """`ip route replace` overwrites a route of ours; ours does not overwrite it back, whatever the peer says."""
+    world = working
+    world.red.router.announce(PREFIX)
+    world.wait_route(world.red, PREFIX, world.red.router_address)
+    with Probe(world.workload("red"), SERVER) as probe:
+        probe.wait_answers("red")
+        for way in ("replace", "change"):
+            world.node.ip(
+                f"route {way} {PREFIX} via 172.16.1.99 dev red0 table 500 metric {METRIC} proto static"
+            )
+            foreign = world.node.routes(500, "exact", PREFIX)
+            assert [route["protocol"] for route in foreign] == ["static"]
+            world.wait_told(PREFIX, "foreign")
+            world.red.router.withdraw(PREFIX)
+            world.red.router.announce(PREFIX)
+            stays_true(partial(stands_alone, world, foreign), 1.0)
+            world.node.ip(f"route del {PREFIX} table 500 proto static")
+            world.wait_route(world.red, PREFIX, world.red.router_address)
+        probe.wait_answers("red")
+    assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
 
 
 def test_without_the_capability_it_says_so_in_one_line(world: World) -> None:

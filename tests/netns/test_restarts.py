@@ -67,24 +67,56 @@ def test_p22_what_went_meanwhile_is_swept_and_what_came_is_added(working: World)
 def test_x5_a_deleted_or_moved_network_leaves_nothing_of_ours_behind(working: World) -> None:
     world = working
     world.node.ip("route add 198.51.100.0/24 dev red0 table 500 proto static")
-    world.config.save("networks.yaml", network("yellow", 501))
-    wait_for(lambda: ours_in(world, 500) == [], 3, lambda: str(ours_in(world, 500)))
-    assert [route["dst"] for route in world.node.routes(500)] == ["198.51.100.0/24"], "the user's own stays"
-    world.config.save("networks.yaml", network("red", 505), network("yellow", 501))
-    world.wait_working("red")
-    world.config.save("networks.yaml", network("red", 506), network("yellow", 501))
-    world.wait_route(506, SERVED, world.red.router_address)
-    wait_for(lambda: ours_in(world, 505) == [], describe=lambda: str(ours_in(world, 505)))
+    with Probe(world.workload("yellow"), SERVER) as yellow:
+        yellow.wait_answers("yellow")
+        world.config.save("networks.yaml", network("yellow", 501))
+        wait_for(lambda: ours_in(world, 500) == [], 3, lambda: str(ours_in(world, 500)))
+        assert [route["dst"] for route in world.node.routes(500)] == ["198.51.100.0/24"], "the user's own"
+        world.config.save("networks.yaml", network("red", 505), network("yellow", 501))
+        world.wait_working("red")
+        with Probe(world.workload("red"), SERVER) as red:
+            red.wait_answers("red")
+            world.config.save("networks.yaml", network("red", 506), network("yellow", 501))
+            world.wait_route(506, SERVED, world.red.router_address)
+            wait_for(lambda: ours_in(world, 505) == [], 3, lambda: str(ours_in(world, 505)))
+            red.wait_answers("red")
+        yellow.wait_answers("yellow")
+    for tally in (red.tally, yellow.tally):
+        assert tally.lost == tally.unreachable == 0, tally
     world.wait_working("red", "yellow")
 
 
 def test_x5_a_network_that_moves_while_the_daemon_is_down(working: World) -> None:
     world = working
-    world.daemon.kill()
-    world.config.save("networks.yaml", network("red", 506), network("yellow", 501))
-    world.daemon.start()
-    wait_for(lambda: ours_in(world, 500) == [], describe=lambda: str(ours_in(world, 500)))
+    with Probe(world.workload("red"), SERVER) as red, Probe(world.workload("yellow"), SERVER) as yellow:
+        red.wait_answers("red")
+        world.daemon.kill()
+        world.config.save("networks.yaml", network("red", 506), network("yellow", 501))
+        world.daemon.start()
+        world.wait_route(506, SERVED, world.red.router_address)
+        wait_for(lambda: ours_in(world, 500) == [], describe=lambda: str(ours_in(world, 500)))
+        red.wait_answers("red")
+        yellow.wait_answers("yellow")
+    assert yellow.tally.lost == yellow.tally.unreachable == 0, yellow.tally
+    assert set(red.tally.answered) == {"red"}, "no packet leaves by main"
     world.wait_working("red", "yellow")
+
+
+def test_x5_a_network_that_is_deleted_while_the_daemon_is_down(working: World) -> None:
+    world = working
+    world.node.ip("route add 198.51.100.0/24 dev red0 table 500 proto static")
+    with Probe(world.workload("yellow"), SERVER) as yellow:
+        yellow.wait_answers("yellow")
+        world.daemon.kill()
+        world.config.save("networks.yaml", network("yellow", 501))
+        started = time.monotonic()
+        world.daemon.start()
+        wait_for(lambda: ours_in(world, 500) == [], describe=lambda: str(ours_in(world, 500)))
+        assert time.monotonic() - started < 10
+        yellow.wait_answers("yellow")
+    assert [route["dst"] for route in world.node.routes(500)] == ["198.51.100.0/24"], "the user's own stays"
+    assert yellow.tally.lost == yellow.tally.unreachable == 0, yellow.tally
+    world.wait_outcome("red", "unreachable")
 
 
 def test_x6_a_dead_router_of_another_network_holds_nothing_up(world: World) -> None:
@@ -94,6 +126,10 @@ def test_x6_a_dead_router_of_another_network_holds_nothing_up(world: World) -> N
     world.daemon.start()
     world.wait_route(world.red, SERVED, world.red.router_address)
     assert time.monotonic() - started < 5
+    world.wait_working("red")
+    with Probe(world.workload("red"), SERVER) as probe:
+        probe.wait_answers("red", 100)
+    assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
 
 
 def test_x14_a_speaker_that_dies_is_started_again_and_the_routes_stay(working: World) -> None:
