@@ -315,6 +315,8 @@ class Core:
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
         self._forgive_hops(now)
+        footing = self.planner.footings.deadline()
+        self._replan |= footing is not None and footing <= now
         urgent = [
             deletion
             for network in self.networks.values()
@@ -331,7 +333,7 @@ class Core:
         if self.intent is not None and not self._host_reads:
             if self._replan:
                 self._replan = False
-                self.planner.plan(self.intent, self.networks)
+                self.planner.plan(self.intent, self.networks, now)
                 found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
             for network in self.networks.values():
@@ -352,7 +354,12 @@ class Core:
         assert self.intent is not None
         settled = self.planner.settled(self.acked)
         for network in self.networks.values():
+            up = {peer for peer, session in network.sessions.items() if session.up}
             self._asked += self.planner.configure_speaker(network, settled, now)
+            for peer in sorted(up, key=str):
+                cause = network.sessions[peer].last_error
+                if not network.sessions[peer].up and cause is not None:
+                    self._note(Code.PEER_DOWN, peer, describe(cause), warning=True)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
         requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
         self._asked += requests
@@ -369,5 +376,7 @@ class Core:
     def _wake(self, now: float) -> float | None:
         times = [time for network in self.networks.values() for time in network.deadlines()]
         times += self.host.refused_hops.values()
-        retry = self.reconciler.retry.next(now)
-        return min((time for time in (*times, retry) if time is not None and time > now), default=None)
+        if any(network.has_dead for network in self.networks.values()):
+            return now
+        others = self.reconciler.retry.next(now), self.planner.footings.deadline()
+        return min((time for time in (*times, *others) if time is not None and time > now), default=None)

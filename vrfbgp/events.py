@@ -100,6 +100,7 @@ class DownKind(StrEnum):
     HOLD_TIMER = "hold-timer-expired"
     CONFIGURED = "configured"
     SPEAKER_ENDED = "speaker-ended"
+    UPLINK_LOST = "uplink-lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     MISSING_NODE = "missing-node"
     NO_PEER = "no-peer"
     NO_UPLINK = "no-uplink"
+    UPLINK_DOWN = "uplink-down"
     AMBIGUOUS_UPLINK = "ambiguous-uplink"
     NO_SOURCE = "no-source-address"
     FOREIGN_ROUTE = "foreign-route"

@@ -7,6 +7,7 @@ anything be deleted from its table that an earlier life of ours left there.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -34,6 +35,8 @@ from vrfbgp.uplinks import Attachment, Uplinks
 SYNC_TIME = 60.0
 """Seconds that a peer has for its End-of-RIB before the network counts as in sync without it."""
 
+_LOST = DownCause(DownKind.UPLINK_LOST, text="its device, or the address it speaks from, is gone or down")
+_ENDED = DownCause(DownKind.CONFIGURED, text="the session can't be held any more")
 _RETAINING = frozenset({DownKind.CONNECTION_LOST, DownKind.HOLD_TIMER})
 """Ends of a session that a gracefully restarting peer may cause (RFC 4724 4.2)."""
 
@@ -210,13 +213,14 @@ class Network:
             self.session_down(SessionDown(peer, self.sessions[peer].epoch, cause), now)
         return up
 
-    def told(self, sessions: tuple[SessionConfig, ...], now: float) -> None:
-        """The speaker is told to hold just these sessions: the others end, whatever it still says of them."""
+    def told(self, sessions: tuple[SessionConfig, ...], unreached: Set[PeerId], now: float) -> None:
+        """The speaker is told to hold just these sessions: the others end, whatever it still says of them;
+        those of `unreached` since there is no way to the peer any more."""
         held = {session.peer for session in sessions}
         for session in self.configured:
             state = self.sessions.get(session.peer)
             if session.peer not in held and state is not None:
-                cause = DownCause(DownKind.CONFIGURED, text="the session can't be held any more")
+                cause = _LOST if session.peer in unreached else _ENDED
                 self.session_down(SessionDown(session.peer, state.epoch, cause), now)
         self.configured = sessions
         self.speaking = self.speaking and bool(sessions)
@@ -246,6 +250,11 @@ class Network:
         dead, self._dead = self._dead, []
         self._mourned += dead
         return dead if self.intent.backup_routes else []
+
+    @property
+    def has_dead(self) -> bool:
+        """Whether a peer was given up since the last `take_dead`."""
+        return bool(self._dead)
 
     def bury(self) -> None:
         """Forget the paths of all peers that were given up."""

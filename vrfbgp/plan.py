@@ -13,14 +13,15 @@ from dataclasses import replace
 from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
+from vrfbgp.footing import Footings
 from vrfbgp.host import STATIC_PROTOCOLS, Host
-from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity
+from vrfbgp.intent import Intent, Problem, Reason, Severity
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import Network, session_config
 from vrfbgp.operations import AddRoute, AddRule, ReplaceRoute, Step
 from vrfbgp.requests import ConfigureSpeaker, SessionConfig, SpeakerRequest
 from vrfbgp.steering import gateway_rules, session_rule
-from vrfbgp.uplinks import Attachment, attach
+from vrfbgp.uplinks import attach
 
 
 class Planner:
@@ -35,11 +36,10 @@ class Planner:
         self._host = host
         self._reconciler = reconciler
         self._sessions: dict[str, dict[SessionConfig, Rule]] = {}
-        self._attached: dict[PeerId, tuple[PeerIntent, Attachment, str]] = {}
-        """How each peer is, or was last, reached, and by which device; good for that config of it."""
+        self.footings = Footings(host)
         self._serial = 0
 
-    def plan(self, intent: Intent, networks: dict[str, Network]) -> None:
+    def plan(self, intent: Intent, networks: dict[str, Network], now: float) -> None:
         """Bring desired state up to date."""
         problems: list[Problem] = []
         for network in networks.values():
@@ -50,7 +50,7 @@ class Planner:
             for family, routes in networks[name].uplinks.bootstrap.items():
                 self.routes.bootstrap(place, family, routes)
             problems += self._obstacles(name, place)
-        self._plan_sessions(intent, networks, problems)
+        self._plan_sessions(intent, networks, problems, now)
         tables = {name: place.table for name, place in self.places.items()}
         rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
         rules.update(rule for sessions in self._sessions.values() for rule in sessions.values())
@@ -109,7 +109,8 @@ class Planner:
                 sessions += (held[session.peer],)
         if sessions == network.configured:
             return []
-        network.told(sessions, now)
+        unreached = {peer for peer in held if self.footings.of(peer) is None}
+        network.told(sessions, unreached, now)
         return [ConfigureSpeaker(name, sessions)]
 
     def ready_gateways(self, intent: Intent) -> frozenset[str]:
@@ -117,39 +118,47 @@ class Planner:
         waiting = {rule.src for rule, desired, _ in self._reconciler.rules.pending() if desired}
         return frozenset(g.name for g in intent.gateways if not any(range_ in waiting for range_ in g.ranges))
 
-    def _plan_sessions(self, intent: Intent, networks: dict[str, Network], problems: list[Problem]) -> None:
+    def _plan_sessions(
+        self, intent: Intent, networks: dict[str, Network], problems: list[Problem], now: float
+    ) -> None:
+        placed = {name: network for name, network in sorted(networks.items()) if name in self.places}
+        held = {session.peer for network in networks.values() for session in network.configured}
+        self.footings.renew(
+            (
+                (peer, network.uplinks.attachments.get(peer.id))
+                for network in placed.values()
+                for peer in network.intent.peers
+                if not peer.degraded
+            ),
+            held,
+            now,
+        )
+        problems += self.footings.problems
+        standing = [
+            footing
+            for network in placed.values()
+            for peer in network.intent.peers
+            if (footing := self.footings.of(peer.id)) is not None
+        ]
         taken: dict[tuple[IPAddress, IPAddress], PeerId] = {}
-        attached, self._attached = self._attached, {}
-        self._sessions = {}
-        for name, network in sorted(networks.items()):
-            sessions = self._sessions.setdefault(name, {})
-            if name not in self.places:
+        # A session that is held is not taken away for one that comes later.
+        for footing in sorted(standing, key=lambda footing: footing.peer.id not in held):
+            taken.setdefault((footing.attachment.local, footing.peer.id.address), footing.peer.id)
+        self._sessions = {name: {} for name in networks}
+        for footing in standing:
+            peer, attachment = footing.peer, footing.attachment
+            pair = attachment.local, peer.id.address
+            if (other := taken[pair].network) != peer.id.network:
+                text = (
+                    f"{pair[0]} to {pair[1]} is already the session of network {other}: "
+                    "give one of them a source address of its own (sourceIP)"
+                )
+                problems.append(Problem(Severity.DEGRADED, Reason.NO_SOURCE, f"BGPPeer {peer.name}", text))
                 continue
-            held = {session.peer for session in network.configured}
-            for peer in network.intent.peers:
-                known = attached.get(peer.id)
-                if attachment := network.uplinks.attachments.get(peer.id):
-                    device = self._host.name(attachment.ifindex)
-                elif known is not None and known[0] == peer and peer.id in held:
-                    # Its hold timer, not a link that flaps, ends a session.
-                    _, attachment, device = known
-                else:
-                    continue
-                self._attached[peer.id] = peer, attachment, device
-                pair = attachment.local, peer.id.address
-                other = taken.setdefault(pair, peer.id)
-                if other.network != name:
-                    text = (
-                        f"{pair[0]} to {pair[1]} is already the session of network {other.network}: "
-                        "give one of them a source address of its own (sourceIP)"
-                    )
-                    problems.append(
-                        Problem(Severity.DEGRADED, Reason.NO_SOURCE, f"BGPPeer {peer.name}", text)
-                    )
-                    continue
-                table = self.places[name].table
-                rule = session_rule(intent.rule_priority, attachment.local, peer.id, table)
-                sessions[session_config(peer, attachment, device)] = rule
+            rule = session_rule(
+                intent.rule_priority, attachment.local, peer.id, self.places[peer.id.network].table
+            )
+            self._sessions[peer.id.network][session_config(peer, attachment, footing.device)] = rule
 
     def _plan_places(self, networks: dict[str, Network], problems: list[Problem]) -> bool:
         """Give each network the place that its config asks for; whether one has to wait for its."""

@@ -53,7 +53,7 @@ class Router:
         self.listen = tuple(listen)
         self.hops = hops
         self.graceful_restart = 0
-        """Seconds for which it asks its neighbors to keep its routes, from its next start on; 0: it does not."""
+        """Seconds for which neighbors are asked to keep its routes, from its next start on; 0: not at all."""
         self.directory = namespace.directory / f"frr-{namespace.role}"
         self.announced: dict[str, int] = {}
         self._sequence = 0

@@ -182,7 +182,7 @@ def stands_alone(world: World, routes: list[dict[str, Any]]) -> bool:
 
 
 def test_x8_a_foreign_route_that_takes_the_place_of_ours_stays_and_is_told(working: World) -> None:
-    """`ip route replace` overwrites a route of ours; ours does not overwrite it back, whatever the peer says."""
+    """`ip route replace` overwrites ours; ours does not overwrite it back, whatever the peer says."""
     world = working
     world.red.router.announce(PREFIX)
     world.wait_route(world.red, PREFIX, world.red.router_address)

@@ -83,7 +83,7 @@ def test_p12_the_time_runs_out_and_they_go(world: World, asked: int, cap: dict[s
     world.red.router.kill()
     wait_for(lambda: stale(world) == 2, describe="its paths are stale")
     world.wait_no_route(world.red, PREFIX, 20)
-    assert 3.5 < time.monotonic() - before
+    assert time.monotonic() - before > 3.5
     assert world.route(world.red, SERVED) is None
     world.wait_outcome("red", "unreachable")
     world.wait_working("yellow")
@@ -134,7 +134,8 @@ def test_p22_the_peers_keep_the_gateways_addresses_while_we_restart(working: Wor
         wait_for(partial(begun_again, world.red), 60, describe=router.describe)
         wait_for(lambda: world.network_status("red")["in_sync"], 90, "in sync")
         told = graceful_info(world.red)
-        assert told["rBit"] and told["ipv4Unicast"]["fBit"], f"our OPEN: restarted, forwarding kept: {told}"
+        assert told["rBit"], f"our OPEN says that we restart: {told}"
+        assert told["ipv4Unicast"]["fBit"], f"and that we forward on: {told}"
         wait_for(
             lambda: graceful_info(world.red)["endOfRibRecv"].get("ipv4Unicast"), describe="our End-of-RIB"
         )

@@ -1,4 +1,4 @@
-"""Edits of the config under traffic (X22): what did not change is not touched, whatever way a file is saved."""
+"""Edits of the config under traffic (X22): what did not change is not touched, however a file is saved."""
 
 from __future__ import annotations
 

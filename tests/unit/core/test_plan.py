@@ -37,7 +37,7 @@ class Bench:
                 self.networks[intent.name].configure(intent, 0.0)
             else:
                 self.networks[intent.name] = Network(intent, 0.0)
-        self.planner.plan(Intent("node1", True, priority, networks, (GATEWAY,)), self.networks)
+        self.planner.plan(Intent("node1", True, priority, networks, (GATEWAY,)), self.networks, 0.0)
 
     def read(self, *routes: KernelRoute) -> None:
         for request in self.reconciler.reads():

@@ -1,0 +1,78 @@
+"""A device or an address that is gone ends the sessions on it, long before their hold timers would."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from labs.netns.topology import SERVED, SERVER
+from labs.netns.traffic import Probe
+from labs.netns.waiting import wait_for
+from tests.netns.world import World
+
+AT_ONCE = 5.0
+"""Seconds, beside a hold time of 90."""
+AFTER = 2.0
+"""Seconds after its return within which the table is right (P24, X15)."""
+
+Deed = Callable[[World], None]
+
+
+def cut(world: World) -> None:
+    """The carrier."""
+    world.red.cut()
+
+
+def mend(world: World) -> None:
+    world.red.mend()
+
+
+def link_down(world: World) -> None:
+    world.node.ip("link set red0 down")
+
+
+def link_up(world: World) -> None:
+    world.node.ip("link set red0 up")
+
+
+def take_address(world: World) -> None:
+    world.node.ip("addr del 172.16.1.10/24 dev red0")
+
+
+def give_address(world: World) -> None:
+    world.node.ip("addr add 172.16.1.10/24 dev red0")
+
+
+@pytest.mark.parametrize(
+    ("gone", "back"),
+    [(cut, mend), (link_down, link_up), (take_address, give_address)],
+    ids=["carrier", "link", "address"],
+)
+def test_p24_x15_what_a_session_stands_on_goes_and_returns(working: World, gone: Deed, back: Deed) -> None:
+    world = working
+    peer = world.red.router_address
+    wait_for(lambda: world.network_status("red")["in_sync"], 90, "in sync")
+    with Probe(world.workload("yellow"), SERVER) as probe:
+        probe.wait_answers("yellow")
+        gone(world)
+        wait_for(
+            lambda: world.peer_status("red", peer)["state"] != "established",
+            AT_ONCE,
+            lambda: str(world.peer_status("red", peer)),
+        )
+        world.wait_logged("peer.down", peer, "uplink lost")
+        world.wait_told("BGPPeer red-1")
+        assert world.route(world.red, SERVED) is None
+        world.wait_outcome("red", "unreachable")
+        returned = time.monotonic()
+        back(world)
+        world.wait_route(world.red, SERVED, peer)
+        took = time.monotonic() - returned
+        wait_for(lambda: world.network_status("red")["state"] == "ok", 90, lambda: str(world.daemon.status()))
+        world.wait_working("red")
+        probe.wait_answers("yellow")
+    assert took < AFTER, f"it took {took:.2f} s"
+    assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
+    assert world.yellow.router.sessions_begun(world.yellow.node_address) == 1
