@@ -91,6 +91,16 @@ def run(
     label: Labels = None,
     run_dir: RunDir = RUN_DIR,
     state_dir: StateDir = STATE_DIR,
+    compare_every: Annotated[
+        float,
+        typer.Option(
+            "--compare-every",
+            metavar="SECONDS",
+            min=0,
+            envvar="VRFBGP_COMPARE_EVERY",
+            help="In how many seconds all in the kernel is compared with what is wanted; 0: never.",
+        ),
+    ] = 300,
     log_format: Annotated[
         str, typer.Option("--log-format", envvar="VRFBGP_LOG_FORMAT", help="text or json.")
     ] = "text",
@@ -111,6 +121,7 @@ def run(
         labels=labels,
         run_dir=run_dir,
         state_dir=state_dir,
+        compare_every=compare_every or None,
         log_format=log_format,
         log_level=log_level,
     )

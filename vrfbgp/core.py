@@ -43,12 +43,15 @@ from vrfbgp.events import (
     SessionUp,
     SpeakerExited,
     SpeakerStarted,
+    TableCounted,
     TableRead,
     TablesRead,
     Updates,
 )
+from vrfbgp.fib.draft import Key
 from vrfbgp.fib.nexthops import FIRST_ID, LAST_ID
 from vrfbgp.fib.reconciler import Reconciler
+from vrfbgp.fib.rounds import Rounds
 from vrfbgp.host import Host
 from vrfbgp.intent import Intent, Problem
 from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
@@ -58,7 +61,16 @@ from vrfbgp.notification import describe
 from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
-from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
+from vrfbgp.repairs import Repairs
+from vrfbgp.requests import (
+    CountTable,
+    ReadLinks,
+    ReadNexthops,
+    ReadRequest,
+    ReadRules,
+    ReadTable,
+    SpeakerRequest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +98,9 @@ _HOST_READS: set[ReadRequest] = {ReadLinks(), *(ReadTable(MAIN_TABLE, family) fo
 
 
 class Core:
-    """All state of one daemon."""
+    """All state of one daemon; `compare_every`: seconds from one comparison with the kernel to the next."""
 
-    def __init__(self) -> None:
+    def __init__(self, compare_every: float | None = None) -> None:
         self.intent: Intent | None = None
         self.host = Host()
         self.networks: dict[str, Network] = {}
@@ -96,8 +108,8 @@ class Core:
         self.problems = Problems()
         self.refused: tuple[Problem, ...] = ()
         """Why the newest config was refused; empty if the running one is the newest."""
-        self.repairs = 0
-        """Objects of ours that somebody else had changed or deleted."""
+        self.repairs = Repairs(self.reconciler.contests)
+        self.rounds = Rounds(compare_every)
         self.serial = 0
         self.acked = 0
         self.planner = Planner(self.host, self.reconciler)
@@ -105,6 +117,8 @@ class Core:
         self._asked: list[SpeakerRequest] = []
         self._notes: list[Note] = []
         self._reads: set[ReadRequest] = set()
+        self._suspected: set[ReadRequest] = set()
+        """What is read since a comparison found it different, or as part of one."""
         self._host_reads: set[ReadRequest] = _HOST_READS.copy()
         """What must be known of the node before anything is decided."""
         self._replan = False
@@ -202,7 +216,7 @@ class Core:
                 changed = self.host.links_read(links, addresses) | lapsed
                 gone, self._gone = self._gone, {}
                 for id_, devices in gone.items():
-                    self._repaired(not devices & changed, f"next hop {id_}")
+                    self._repaired(not devices & changed, id_, now)
                 if changed:
                     self._replan = True
                     self._doubt(changed)
@@ -210,29 +224,37 @@ class Core:
                 self._host_reads.discard(ReadTable(table, family))
                 self._reads.discard(ReadTable(table, family))
                 if table != MAIN_TABLE:
-                    reconciler.table_read(table, family, routes, ours)
+                    wrong = reconciler.table_read(table, family, routes, ours)
+                    self._found(ReadTable(table, family), f"table {table}", "routes", wrong)
                 self.host.table_read(table, family, routes)
                 self._replan = True
+            case TableCounted(table, family):
+                if self.rounds.differs(event):
+                    reconciler.read_again(ReadTable(table, family))
+                    self._suspected.add(ReadTable(table, family))
             case TablesRead(tables):
                 reconciler.tables_read(tables)
             case RouteSeen(route):
-                self._repaired(route.key.table != MAIN_TABLE and reconciler.route_seen(route), route.key)
+                wronged = route.key.table != MAIN_TABLE and reconciler.route_seen(route)
+                self._repaired(wronged, route.key, now)
                 self._replan |= self.host.route_seen(route)
                 self._read_doubted()
             case RouteGone(route):
-                self._repaired(route.key.table != MAIN_TABLE and reconciler.route_gone(route), route.key)
+                wronged = route.key.table != MAIN_TABLE and reconciler.route_gone(route)
+                self._repaired(wronged, route.key, now)
                 self._replan |= self.host.route_gone(route)
             case RulesRead(family, rules):
                 if reconciler.is_asked(ReadRules(family)):
-                    for rule in reconciler.rules_read(family, rules)[:_TOLD]:
-                        self._repaired(True, f"rule {rule}")
+                    for rule in reconciler.rules_read(family, rules):
+                        self._repaired(True, rule, now)
                 else:
                     # Told unasked: it may be older than what we have handed out since.
                     reconciler.read_again(ReadRules(family))
                 self._replan |= self.host.rules[family] != rules
                 self.host.rules[family] = rules
             case NexthopsRead(nexthops):
-                reconciler.nexthops_read(nexthops)
+                wrong = reconciler.nexthops_read(nexthops)
+                self._found(ReadNexthops(), "next hops", "next hops", wrong)
             case NexthopSeen(nexthop):
                 if FIRST_ID <= nexthop.id <= LAST_ID:
                     reconciler.read_again(ReadNexthops())
@@ -294,11 +316,16 @@ class Core:
     def _read_network(self, network: Network) -> None:
         self.reconciler.read_again(*(ReadTable(network.intent.table, family) for family in Family))
 
-    def _repaired(self, wrong: bool, what: object) -> None:
+    def _repaired(self, wrong: bool, key: Key, now: float) -> None:
         if wrong:
-            self.repairs += 1
-            text = f"{what} was changed or deleted by somebody else; it is put right"
-            self._notes.append(Note(Code.KERNEL_REPAIRED, "", text, warning=True))
+            self.repairs.undone(key, now)
+
+    def _found(self, answered: ReadRequest, what: str, kind: str, wrong: int) -> None:
+        """Something was read; if for the comparison's sake, what was wrong with it counts."""
+        if answered in self._suspected:
+            self._suspected.discard(answered)
+            if wrong:
+                self.repairs.compared(what, kind, wrong)
 
     def _note(self, code: Code, peer: PeerId, text: str, *, warning: bool = False) -> None:
         self._notes.append(Note(code, f"peer {peer}", text, warning))
@@ -331,10 +358,10 @@ class Core:
             network.bury()
         operations: list[Step] = []
         if self.intent is not None and not self._host_reads:
-            if self._replan:
+            if self._replan or self.repairs.fights_changed(now):
                 self._replan = False
                 self.planner.plan(self.intent, self.networks, now)
-                found = self.intent.problems + self.planner.problems
+                found = self.intent.problems + self.planner.problems + tuple(self.repairs.problems(now))
                 self._notes += self.problems.now(found)
             for network in self.networks.values():
                 self.planner.place(network)
@@ -344,9 +371,12 @@ class Core:
             if operations:
                 self.serial += 1
                 self.planner.note_batch(self.serial, operations)
+                self.rounds.wrote(operations)
+            elif self.acked == self.serial:
+                self._compare(now)
             self._ask(now)
         speakers, self._asked = self._asked, []
-        notes, self._notes = self._notes, []
+        notes, self._notes = self.repairs.notes() + self._notes, []
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
 
     def _ask(self, now: float) -> None:
@@ -365,6 +395,17 @@ class Core:
         self._asked += requests
         self._notes += notes
 
+    def _compare(self, now: float) -> None:
+        match self.rounds.due(now, self.reconciler.slices):
+            case CountTable() as count:
+                self._reads.add(count)
+            case None:
+                pass
+            case request:
+                self.reconciler.read_again(request)
+                if request == ReadNexthops():
+                    self._suspected.add(request)  # Of rules, each one is told.
+
     def _due_reads(self) -> list[ReadRequest]:
         reads = [*self._reads, *self.reconciler.reads()]
         self._reads = set()
@@ -378,5 +419,6 @@ class Core:
         times += self.host.refused_hops.values()
         if any(network.has_dead for network in self.networks.values()):
             return now
-        others = self.reconciler.retry.next(now), self.planner.footings.deadline()
+        others = [self.reconciler.retry.next(now), self.reconciler.contests.next(now)]
+        others += [self.planner.footings.deadline(), self.rounds.deadline()]
         return min((time for time in (*times, *others) if time is not None and time > now), default=None)

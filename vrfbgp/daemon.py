@@ -25,6 +25,7 @@ from vrfbgp import control, logs, views
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
 from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
+from vrfbgp.fib.rounds import PERIOD
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
@@ -50,6 +51,8 @@ class DaemonOptions:
     labels: dict[str, str] = field(default_factory=dict)
     run_dir: Path = RUN_DIR
     state_dir: Path = STATE_DIR
+    compare_every: float | None = PERIOD
+    """Seconds in which all that is ours in the kernel is compared once; None: never."""
     log_format: str = "text"
     log_level: str = "info"
 
@@ -107,7 +110,7 @@ class Daemon:
 
     def __init__(self, options: DaemonOptions) -> None:
         self._options = options
-        self._core = Core()
+        self._core = Core(options.compare_every)
         self._inbox = Inbox()
         self._kernel = Kernel()
         self._nursery = Nursery()

@@ -16,6 +16,7 @@ from vrfbgp.model import (
     Link,
     Nlri,
     PeerId,
+    RouteValue,
     Rule,
 )
 from vrfbgp.operations import Failure
@@ -173,6 +174,18 @@ class TableRead:
 
 
 @dataclass(frozen=True, slots=True)
+class TableCounted:
+    """How many routes of ours a table holds, by metric and value; the answer to `CountTable`.
+
+    A route that looks like none of ours is counted as None.
+    """
+
+    table: int
+    family: Family
+    ours: Mapping[tuple[int, RouteValue | None], int]
+
+
+@dataclass(frozen=True, slots=True)
 class TablesRead:
     """Every table that holds a route of our protocol; the answer to `ReadTables`."""
 
@@ -256,6 +269,7 @@ SpeakerEvent = SessionUp | Updates | Refresh | SessionDown | SessionState | Spea
 KernelEvent = (
     LinksRead
     | TableRead
+    | TableCounted
     | TablesRead
     | RouteSeen
     | RouteGone

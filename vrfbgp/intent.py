@@ -40,6 +40,7 @@ class Reason(StrEnum):
     NO_SOURCE = "no-source-address"
     FOREIGN_ROUTE = "foreign-route"
     FOREIGN_RULE = "foreign-rule"
+    CONTESTED = "contested"
     KERNEL_REFUSED = "kernel-refused"
     SPEAKER_FAILED = "speaker-failed"
     LAST_GOOD = "last-good-config"

@@ -96,6 +96,14 @@ class ReadTable:
 
 
 @dataclass(frozen=True, slots=True)
+class CountTable:
+    """Count our routes in one table in one family, beside all batches; answered by `TableCounted`."""
+
+    table: int
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
 class ReadTables:
     """Find every table that holds a route of our protocol; answered by `TablesRead`."""
 
@@ -117,4 +125,4 @@ class ReadLinks:
     """Dump links and addresses; answered by `LinksRead`."""
 
 
-ReadRequest = ReadTable | ReadTables | ReadRules | ReadNexthops | ReadLinks
+ReadRequest = ReadTable | CountTable | ReadTables | ReadRules | ReadNexthops | ReadLinks

@@ -103,10 +103,20 @@ def somebody_alters_route(world: World, prefix: str, table: str, dev: str) -> No
     world.kernel.put_route(KernelRoute(key, 179, scope=253, nexthops=((None, world.kernel.index(dev)),)))
 
 
-@step(r"somebody deletes route (?P<prefix>\S+) table (?P<table>\d+)( metric (?P<metric>\d+))?")
-def somebody_deletes_route(world: World, prefix: str, table: str, metric: str = str(METRIC)) -> None:
+@step(
+    r"somebody deletes route (?P<prefix>\S+) table (?P<table>\d+)( metric (?P<metric>\d+))?"
+    r"( (?P<times>\d+) times)?(?P<unseen> unseen)?"
+)
+def somebody_deletes_route(
+    world: World, prefix: str, table: str, metric: str = str(METRIC), times: str = "1", unseen: str = ""
+) -> None:
+    """So many times in a row, whenever it has been put right; unseen: the kernel tells nobody."""
     network = ip_network(prefix)
-    world.kernel.drop_route(RouteKey(int(table), Family.of(network), nlri_of(network), int(metric)))
+    for _ in range(int(times)):
+        world.kernel.drop_route(RouteKey(int(table), Family.of(network), nlri_of(network), int(metric)))
+        if unseen:
+            world.kernel.told.clear()
+        world.settle()
 
 
 def a_rule(words: str, protocol: int) -> Rule:
@@ -121,15 +131,22 @@ def a_rule(words: str, protocol: int) -> Rule:
     return Rule(Family.of(some), int(found[1]), source, target, action, table, protocol)
 
 
-@step(r"somebody (?P<what>adds|deletes) rule (?P<words>.+)")
-def somebody_rule(world: World, what: str, words: str) -> None:
+@step(r"somebody adds rule (?P<words>.+)")
+def somebody_adds_rule(world: World, words: str) -> None:
     world.promises.reopened()
-    if what == "adds":
-        world.kernel.put_rule(a_rule(words, 3))
-        return
-    found = [r for r in world.kernel.rules if str(r) == words]
-    assert found, f"no such rule: {words}"
-    world.kernel.drop_rule(found[0])
+    world.kernel.put_rule(a_rule(words, 3))
+
+
+@step(r"somebody deletes rule (?P<words>.+?)( (?P<times>\d+) times)?(?P<unseen> unseen)?")
+def somebody_deletes_rule(world: World, words: str, times: str = "1", unseen: str = "") -> None:
+    for _ in range(int(times)):
+        world.promises.reopened()
+        found = [r for r in world.kernel.rules if str(r) == words]
+        assert found, f"no such rule: {words}"
+        world.kernel.drop_rule(found[0])
+        if unseen:
+            world.kernel.told.clear()
+        world.settle()
 
 
 def nexthop_id(world: World, words: str) -> int:
@@ -140,9 +157,11 @@ def nexthop_id(world: World, words: str) -> int:
     raise AssertionError(f"no such next hop: {words}")
 
 
-@step(r"somebody deletes next hop (?P<words>.+)")
-def somebody_deletes_nexthop(world: World, words: str) -> None:
+@step(r"somebody deletes next hop (?P<words>.+?)(?P<unseen> unseen)?")
+def somebody_deletes_nexthop(world: World, words: str, unseen: str = "") -> None:
     world.kernel.drop_nexthop(nexthop_id(world, words))
+    if unseen:
+        world.kernel.told.clear()
 
 
 @step(r"somebody turns next hop (?P<words>.+?) to (?P<gateway>\S+)")
@@ -200,6 +219,12 @@ def as_in(world: World, name: str) -> None:
 @step(r"the daemon starts")
 def starts(world: World) -> None:
     world.start()
+
+
+@step(r"the daemon compares every (?P<seconds>\d+) seconds")
+def compares(world: World, seconds: str) -> None:
+    """From its next start on."""
+    world.compare_every = float(seconds)
 
 
 @step(r"the daemon is (killed|gone)")

@@ -15,7 +15,7 @@ foreign, or put a route into a reserved table.
 from __future__ import annotations
 
 import errno
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import ip_interface
@@ -31,6 +31,7 @@ from vrfbgp.events import (
     RouteGone,
     RouteSeen,
     RulesRead,
+    TableCounted,
     TableRead,
     TablesRead,
 )
@@ -65,7 +66,7 @@ from vrfbgp.operations import (
     Step,
     expanded,
 )
-from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
+from vrfbgp.requests import CountTable, ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
 KERNEL = 2
 """RTPROT_KERNEL (linux/rtnetlink.h)."""
@@ -141,6 +142,10 @@ class FakeKernel:
             case ReadTable(table, family):
                 found = (r for key, r in self.routes.items() if (key.table, key.family) == (table, family))
                 return TableRead(table, family, tuple(self.shown(route) for route in found))
+            case CountTable(table, family):
+                found = (r for key, r in self.routes.items() if (key.table, key.family) == (table, family))
+                ours = Counter((route.key.metric, route.value) for route in found if route.ours)
+                return TableCounted(table, family, ours)
             case ReadTables():
                 return TablesRead(frozenset((k.table, k.family) for k, r in self.routes.items() if r.ours))
             case ReadRules(family):

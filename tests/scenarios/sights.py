@@ -200,7 +200,7 @@ def in_sync(world: World, network: str, state: str) -> None:
 
 @step(r"repairs are (?P<number>\d+)")
 def repairs(world: World, number: str) -> None:
-    equal("repairs", [number], [str(world.core.repairs)])
+    equal("repairs", [number], [str(world.core.repairs.total)])
 
 
 @step(r"the core sleeps (until woken|for (?P<seconds>[\d.]+) seconds)")

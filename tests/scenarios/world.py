@@ -36,6 +36,7 @@ from vrfbgp.operations import Operation
 from vrfbgp.requests import (
     Announce,
     ConfigureSpeaker,
+    CountTable,
     ReadLinks,
     ReadNexthops,
     ReadRules,
@@ -46,7 +47,7 @@ from vrfbgp.requests import (
     Withdraw,
 )
 
-_READS = (ReadLinks, ReadNexthops, ReadRules, ReadTable, ReadTables)
+_READS = (CountTable, ReadLinks, ReadNexthops, ReadRules, ReadTable, ReadTables)
 ROUNDS = 200
 
 
@@ -93,10 +94,11 @@ class World:
         self.promises = Promises(self)
         self._epoch = 0
         self.alive = False
+        self.compare_every: float | None = None
         self._reset()
 
     def _reset(self) -> None:
-        self.core = Core()
+        self.core = Core(self.compare_every)
         self.speakers: dict[str, FakeSpeaker] = {}
         self._events: deque[Event] = deque()
         self._kept: list[Applied] = []

@@ -31,6 +31,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from types import MappingProxyType
 
+from vrfbgp.fib.contests import Contests
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of
 from vrfbgp.fib.nexthops import Nexthops
@@ -78,6 +79,7 @@ class Reconciler:
         self.slices: dict[Slice, Delta[Nlri, Slot]] = {}
         self.rules: Delta[Rule, bool] = Delta()
         self.retry: Retry[Key] = Retry()
+        self.contests = Contests()
         self.guarded: Mapping[int, frozenset[int]] = {}
         """Tables that are not in sync, each with the devices that none of its routes may leave by."""
         self.tables: frozenset[int] = frozenset()
@@ -248,7 +250,7 @@ class Reconciler:
         batch: list[Step] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
         if ReadNexthops() not in self._pending_reads():
-            creations = self.nexthops.creations(self.retry.waiting(now))
+            creations = self.nexthops.creations(self._waiting(now))
             self._assume(creations)
             batch += creations
         written, removals, clearances = self._route_operations(now)
@@ -291,6 +293,10 @@ class Reconciler:
             if settled and not self.retry.attempting(key) and _source(key) not in self._pending_reads():
                 self.retry.forget(key)
 
+    def _waiting(self, now: float) -> set[Key]:
+        """What is not to be tried yet: the kernel refused it, or somebody fights over it."""
+        return self.retry.waiting(now) | self.contests.waiting(now)
+
     def _pending_reads(self) -> set[ReadRequest]:
         return self._unread | self._reading
 
@@ -299,7 +305,7 @@ class Reconciler:
         written: list[Step] = []
         removals: list[Step] = []
         clearances: list[Step] = []
-        reads, waiting = self._pending_reads(), self.retry.waiting(now)
+        reads, waiting = self._pending_reads(), self._waiting(now)
         standing = Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
         gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
         for of, delta in self.slices.items():
@@ -356,7 +362,7 @@ class Reconciler:
         return self.nexthops.devices(slot) if isinstance(slot, int) else set()
 
     def _rule_changes(self, now: float) -> RuleChanges:
-        reads, waiting = self._pending_reads(), self.retry.waiting(now)
+        reads, waiting = self._pending_reads(), self._waiting(now)
         return changes(
             self.rules,
             may_touch=lambda rule: ReadRules(rule.family) not in reads and rule not in waiting,

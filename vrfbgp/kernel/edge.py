@@ -3,7 +3,8 @@
 Batches and the reads that were asked for behind them run in one thread, in the order of asking, and are
 answered in that order: a read that is answered before batch n shows the kernel before batch n, one that is
 answered after it shows it too. Links and single lookups wait for no batch; a second thread has them. What is
-urgent waits for nothing at all (`urgent`). Every event is told on the event loop's own thread.
+urgent waits for nothing at all (`urgent`), and nothing waits for what is only counted, in a third thread.
+Every event is told on the event loop's own thread.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from vrfbgp.kernel.worker import Worker
 from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import IPAddress, KernelRoute
 from vrfbgp.operations import Failure, Operation, Step, expanded
-from vrfbgp.requests import ReadLinks, ReadRequest
+from vrfbgp.requests import CountTable, ReadLinks, ReadRequest
 
 _log = logging.getLogger(__name__)
 
@@ -75,15 +76,17 @@ class Kernel:
         self._write_socket = NetlinkSocket()
         self._writer = Writer(self._write_socket)
         self._urgent = UrgentWriter(lambda: self._tell(on_event, Overrun()))
-        self._readers = (Reader(), Reader())
+        self._readers = (Reader(), Reader(), Reader())
         own_port_ids = (self._write_socket.port_id, self._urgent.port_id)
         self._watch = Watch(own_port_ids, self._seen, self._refresh)
         self._watch.start()
         self._ordered: Worker[_Task] = Worker("kernel-ordered", self._perform_ordered, self._failed)
         self._prompt: Worker[_Task] = Worker("kernel-prompt", self._perform_prompt, self._failed)
+        self._beside: Worker[_Task] = Worker("kernel-beside", self._perform_beside, self._failed)
         self._running = True
         self._ordered.start()
         self._prompt.start()
+        self._beside.start()
         self._urgent.start()
 
     def apply_at_once(self, operations: Sequence[Operation]) -> None:
@@ -121,7 +124,7 @@ class Kernel:
         self._watch.stop()
         for timer, _ in self._retries:
             timer.cancel()
-        for worker in (self._ordered, self._prompt):
+        for worker in (self._ordered, self._prompt, self._beside):
             await asyncio.to_thread(worker.close)
         await asyncio.to_thread(self._urgent.close)
         # The answers of the last tasks are queued on the loop behind us.
@@ -144,6 +147,10 @@ class Kernel:
             self._tell(_resolve, task.answer, found)
         elif not isinstance(task, _Batch):
             self._dump(self._readers[1], task)
+
+    def _perform_beside(self, task: _Task) -> None:
+        if isinstance(task, CountTable):
+            self._tell(self._on_event, self._readers[2].read(task))
 
     def _dump(self, reader: Reader, request: ReadRequest) -> None:
         self._hold.begin(request)
@@ -176,6 +183,8 @@ class Kernel:
     # -- on the event loop -----------------------------------------------------------------------
 
     def _worker_of(self, request: ReadRequest) -> Worker[_Task]:
+        if isinstance(request, CountTable):
+            return self._beside
         return self._prompt if isinstance(request, ReadLinks) else self._ordered
 
     def _seen(self, event: KernelEvent) -> None:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import errno
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import TypeVar
 
-from vrfbgp.events import LinksRead, NexthopsRead, RulesRead, TableRead, TablesRead
+from vrfbgp.events import LinksRead, NexthopsRead, RulesRead, TableCounted, TableRead, TablesRead
 from vrfbgp.kernel import parse
 from vrfbgp.kernel.attributes import packed, packed_u32
+from vrfbgp.kernel.census import TableCensus
 from vrfbgp.kernel.netlink import DumpInterrupted, NetlinkSocket
 from vrfbgp.kernel.parse_table import TableParser
 from vrfbgp.kernel.rtnl import Decoder
@@ -40,12 +42,12 @@ from vrfbgp.kernel.uapi import (
     RTM_NEWROUTE,
     RTM_NEWRULE,
 )
-from vrfbgp.model import PROTOCOL, Family, IPAddress, KernelRoute
-from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
+from vrfbgp.model import PROTOCOL, Family, IPAddress, KernelRoute, RouteValue
+from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
 _log = logging.getLogger(__name__)
 
-ReadEvent = TableRead | TablesRead | RulesRead | NexthopsRead | LinksRead
+ReadEvent = TableRead | TableCounted | TablesRead | RulesRead | NexthopsRead | LinksRead
 
 _BROKEN = frozenset({errno.ENOBUFS, errno.EBUSY, errno.ETIMEDOUT})
 _NO_FAMILY = frozenset({errno.EAFNOSUPPORT, errno.EOPNOTSUPP})
@@ -73,6 +75,8 @@ class Reader:
         """The answer to a request; OSError if the kernel refuses."""
         if isinstance(request, ReadTable):
             return self._table(request.table, request.family)
+        if isinstance(request, CountTable):
+            return self._count(request.table, request.family)
         if isinstance(request, ReadTables):
             return self._tables()
         if isinstance(request, ReadRules):
@@ -91,6 +95,18 @@ class Reader:
         routes = self._all(RTM_GETROUTE, body, RTM_NEWROUTE, TableParser(), _NO_TABLE, scan)
         others = (route for route in routes if route.key.table == table and route.key.family is family)
         return TableRead(table, family, tuple(others), scan.ours)
+
+    def _count(self, table: int, family: Family) -> TableCounted:
+        body = _ROUTE.pack(family, 0, 0, 0, 0, PROTOCOL, 0, 0, 0) + packed_u32(RTA_TABLE, table)
+        census = TableCensus(table, family)
+        others = self._all(RTM_GETROUTE, body, RTM_NEWROUTE, TableParser(), _NO_TABLE, census)
+        ours: Counter[tuple[int, RouteValue | None]] = Counter()
+        for route in others:
+            if route.ours and route.key.table == table and route.key.family is family:
+                ours[route.key.metric, route.value] += 1
+        for (metric, nexthop), routes in census.ours.items():
+            ours[metric, nexthop] += routes
+        return TableCounted(table, family, ours)
 
     def _tables(self) -> TablesRead:
         found: set[tuple[int, Family]] = set()
@@ -116,7 +132,7 @@ class Reader:
         answer: int,
         parsed: Callable[[bytes, int, int], _T | None],
         meaning_none: frozenset[int] = frozenset(),
-        scan: TableScan | None = None,
+        scan: TableScan | TableCensus | None = None,
     ) -> list[_T]:
         """Dump what `scan` does not take; the errors of `meaning_none` say that there is nothing to dump.
 
@@ -146,7 +162,7 @@ class Reader:
         body: bytes,
         answer: int,
         parsed: Callable[[bytes, int, int], _T | None],
-        scan: TableScan | None,
+        scan: TableScan | TableCensus | None,
     ) -> Iterator[_T]:
         try:
             for octets, message, start, end in self._socket.dump(kind, body, scan.take if scan else None):

@@ -10,6 +10,7 @@ from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Problem, Severity
 from vrfbgp.model import Family, Inline
 from vrfbgp.network import Network
+from vrfbgp.repairs import name
 from vrfbgp.steering import addresses_here, is_open
 from vrfbgp.views.overlap import overlaps
 from vrfbgp.views.peers import peer_status
@@ -183,7 +184,17 @@ def _kernel(core: Core, now: float) -> Json:
         "pending": differing.total() + len(reconciler.rules) + len(reconciler.nexthops.delta),
         "failed": len(reconciler.retry),
         "failures": failures,
-        "repairs": core.repairs,
+        "repairs": core.repairs.total,
+        "repaired": dict(core.repairs.found),
+        "comparison": {
+            "every": core.rounds.period,
+            "compared": core.rounds.compared,
+            "missed": core.repairs.missed,
+        },
+        "contested": [
+            {"object": name(key), "times": contest.times, "again": round(max(0.0, contest.again - now), 1)}
+            for key, contest in islice(reconciler.contests.fights(now), SHOWN)
+        ],
         "blocked": {
             "count": differing[FOREIGN],
             "first": [str(key) for key in islice(reconciler.blocked(), SHOWN)],

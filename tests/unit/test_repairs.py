@@ -1,0 +1,54 @@
+"""What is told of repairs: not a line for each of a million, and a person is called to a fight."""
+
+from __future__ import annotations
+
+from vrfbgp.fib.contests import BURST, EVERY, Contests
+from vrfbgp.intent import Reason
+from vrfbgp.model import Action, Family, RouteKey, Rule
+from vrfbgp.repairs import TOLD, Repairs
+
+RULE = Rule(Family.IPV4, 103, None, None, Action.UNREACHABLE)
+
+
+def route(number: int) -> RouteKey:
+    return RouteKey(500, Family.IPV4, bytes((32, 192, 0, 2, number)))
+
+
+def test_they_are_counted_by_kind_and_told_by_name() -> None:
+    repairs = Repairs(Contests())
+    repairs.undone(route(1), 0.0)
+    repairs.undone(RULE, 0.0)
+    repairs.undone(0xB3000001, 0.0)
+    repairs.compared("table 500", "routes", 7)
+    assert repairs.found == {"routes": 8, "rules": 1, "next hops": 1}
+    assert (repairs.total, repairs.missed) == (10, 7)
+    told = [str(note) for note in repairs.notes()]
+    words = "192.0.2.1/32 table 500", "rule 103", "next hop", "found 7 routes"
+    for expected, note in zip(words, told, strict=True):
+        assert expected in note
+    assert repairs.notes() == []
+
+
+def test_a_flushed_table_is_told_in_some_lines_and_a_sum() -> None:
+    repairs = Repairs(Contests())
+    for number in range(200):
+        repairs.undone(route(number), 0.0)
+    told = repairs.notes()
+    assert len(told) == TOLD + 1
+    assert str(200 - TOLD) in str(told[-1])
+
+
+def test_a_fight_is_a_problem_while_it_lasts() -> None:
+    repairs = Repairs(Contests())
+    for _ in range(BURST):
+        repairs.undone(route(1), 0.0)
+    assert not repairs.fights_changed(0.0)
+    repairs.undone(route(1), 0.0)
+    assert repairs.fights_changed(0.0)
+    (problem,) = repairs.problems(0.0)
+    assert problem.reason is Reason.CONTESTED
+    assert problem.subject == str(route(1))
+    assert not repairs.fights_changed(1.0)
+    over = (BURST + 1) * EVERY
+    assert repairs.fights_changed(over)
+    assert list(repairs.problems(over)) == []
