@@ -16,6 +16,8 @@ CONFIG ?=
 # bench: ARGS='--scale 0.1 --runs 1 --scenarios full,restart --contenders kernel,bird,vrfbgp'; ARGS=--help lists them.
 ARGS ?=
 FUZZ_SECONDS ?= 60
+# soak: SOAK_SECONDS at most, ARGS='--seed 7 --faults 1000'.
+SOAK_SECONDS ?= 1800
 
 need-root = $(if $(filter 0,$(shell id -u)),,$(error `make $@` builds network namespaces and needs root: run `sudo make $@`))
 
@@ -67,6 +69,12 @@ fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
 	@for module in $(patsubst tests/fuzz/%.py,%,$(filter-out %/__init__.py,$(wildcard tests/fuzz/*.py))); do \
 	    $(BIN)/python -m tests.fuzz.$$module --seconds $(FUZZ_SECONDS) $(ARGS); \
 	done
+
+.PHONY: soak
+soak: ## random faults in a row, and the kernel right after each (root; SOAK_SECONDS=1800, ARGS='--seed 7')
+	@$(need-root)scripts/packages python test
+	@$(MAKE) -s $(DEV_STAMP)
+	@exec $(BIN)/python -m tests.soak --seconds $(SOAK_SECONDS) $(ARGS)
 
 .PHONY: bench
 bench: ## how fast, beside the bare kernel, BIRD and FRR; installs those (root; ARGS='--scale 0.1', ARGS=--help)
