@@ -98,15 +98,19 @@ class Soak:
 
         def told() -> bool:
             try:
-                kernel = state.status()["kernel"]
+                status = state.status()
             except NotAnswered as error:
                 raise AssertionError(f"{when}: {error}") from error
+            kernel, networks = status["kernel"], status["networks"]
+            assert all(network["in_sync"] for network in networks), f"{when}: not in sync"
             left = kernel["pending"], kernel["failed"], kernel["blocked"]["count"]
             assert left == (0, 0, 0), f"{when}: {kernel}"
             assert kernel["comparison"]["missed"] == 0, f"{when}: only the comparison found it: {kernel}"
             return True
 
         wait_for(told, IN_TIME, when)
+        # What was swept when it came in sync, too.
+        wait_for(right, IN_TIME, when, interval=0.02)
         assert "Traceback" not in world.daemon.log(), when
         return took
 
