@@ -185,7 +185,10 @@ class Network:
         if not event.epoch:
             return False
         restart = session.negotiated.restart if session.negotiated else None
-        if event.cause.kind is DownKind.SPEAKER_ENDED:
+        if event.cause.kind is DownKind.SPEAKER_ENDED or (
+            event.cause.kind is DownKind.CONFIGURED and self._holds(event.peer)
+        ):
+            # Of our own making: the peer forwards on, and sends all it has to the session that follows.
             self.loc.retain(event.peer)
             session.peer_restarts = False
             session.stale_until = now + self.intent.stale_time
@@ -217,13 +220,17 @@ class Network:
         """The speaker is told to hold just these sessions: the others end, whatever it still says of them;
         those of `unreached` since there is no way to the peer any more."""
         held = {session.peer for session in sessions}
-        for session in self.configured:
+        before, self.configured = self.configured, sessions
+        for session in before:
             state = self.sessions.get(session.peer)
             if session.peer not in held and state is not None:
                 cause = _LOST if session.peer in unreached else _ENDED
                 self.session_down(SessionDown(session.peer, state.epoch, cause), now)
-        self.configured = sessions
         self.speaking = self.speaking and bool(sessions)
+
+    def _holds(self, peer: PeerId) -> bool:
+        """Whether the speaker is to have a session with a peer."""
+        return any(session.peer == peer for session in self.configured)
 
     # -- time --
 

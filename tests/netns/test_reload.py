@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from labs.netns.manifests import OURS, network, peer
-from labs.netns.topology import SERVED, SERVER
+from labs.netns.topology import SERVED, SERVER, Site
 from labs.netns.traffic import Probe
 from labs.netns.waiting import stays_true, wait_for
 from tests.netns.sparrow import Flock
@@ -50,6 +51,26 @@ def test_x22_one_peer_is_edited_and_every_other_session_keeps_its_uptime(world: 
     assert flapped(world) == [second.namespace.role]
     for tally in (red.tally, yellow.tally):
         assert tally.lost == tally.unreachable == 0, tally
+
+
+def test_x22_a_session_that_an_edit_begins_again_costs_no_packet(working: World) -> None:
+    """The router forwards on, and so do we, until it has told all again."""
+    world = working
+    site = world.red
+    with Probe(world.workload("red"), SERVER) as probe:
+        probe.wait_answers("red")
+        world.save_basics(api_version=OURS, holdTime="30s")
+        wait_for(partial(begun, site, 2), describe=site.router.describe)
+        wait_for(lambda: world.peer_status("red", site.router_address)["hold_time"] == 30, describe="edited")
+        wait_for(lambda: world.peer_status("red", site.router_address)["stale"] == 0, describe="all is told")
+        probe.wait_answers("red", 50)
+    assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
+    assert flapped(world) == [site.router.namespace.role]
+
+
+def begun(site: Site, times: int) -> bool:
+    """Whether a network's session has come up so many times."""
+    return site.router.sessions_begun(site.node_address) == times
 
 
 def test_x22_a_network_added_among_twenty_flaps_no_session(world: World) -> None:
