@@ -170,10 +170,10 @@ class Core:
                 if network.session_up(event, now):
                     self._note(Code.PEER_UP, peer, f"hold time {negotiated.hold_time} s")
             case SessionDown(peer, _, cause):
-                failed_before = peer in network.sessions and network.sessions[peer].last_error == cause
+                failed_before = network.failed_by(peer, cause)
                 if network.session_down(event, now):
                     self._note(Code.PEER_DOWN, peer, describe(cause), warning=True)
-                elif not failed_before and peer in network.sessions:
+                elif not failed_before and network.failed_by(peer, cause):
                     self._note(Code.PEER_FAILED, peer, describe(cause), warning=True)
             case SessionState(peer, state):
                 if peer in network.sessions:
@@ -229,7 +229,7 @@ class Core:
                 self.host.table_read(table, family, routes)
                 self._replan = True
             case TableCounted(table, family):
-                if self.rounds.differs(event):
+                if self.rounds.differs(event, now):
                     reconciler.read_again(ReadTable(table, family))
                     self._suspected.add(ReadTable(table, family))
             case TablesRead(tables):

@@ -181,13 +181,14 @@ class Network:
         session = self.sessions.get(event.peer)
         if session is None or event.epoch not in (0, session.epoch):
             return False
+        configured = event.cause.kind is DownKind.CONFIGURED
+        if configured and not event.epoch and not self._holds(event.peer):
+            return False  # We called the try off, and know why.
         session.last_error = event.cause
         if not event.epoch:
             return False
         restart = session.negotiated.restart if session.negotiated else None
-        if event.cause.kind is DownKind.SPEAKER_ENDED or (
-            event.cause.kind is DownKind.CONFIGURED and self._holds(event.peer)
-        ):
+        if event.cause.kind is DownKind.SPEAKER_ENDED or (configured and self._holds(event.peer)):
             # Of our own making: the peer forwards on, and sends all it has to the session that follows.
             self.loc.retain(event.peer)
             session.peer_restarts = False
@@ -207,6 +208,10 @@ class Network:
         session.epoch, session.negotiated, session.decoder, session.paths = 0, None, None, None
         session.since, session.state = now, "idle"
         return True
+
+    def failed_by(self, peer: PeerId, cause: DownCause) -> bool:
+        """Whether this is how the peer's last session, or try, ended."""
+        return peer in self.sessions and self.sessions[peer].last_error == cause
 
     def speaker_exited(self, cause: DownCause, now: float) -> list[PeerId]:
         """All sessions ended with their process; the peers that were up. Their paths stay."""

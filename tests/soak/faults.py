@@ -124,6 +124,7 @@ def events_lost(state: State, rng: random.Random) -> str:
     assert state.world.daemon.process is not None
     daemon = state.world.daemon.process.pid
     os.kill(daemon, signal.SIGSTOP)
+    state.deaf = True
     try:
         flood = [f"10.{a}.{b}.0/24 dev eth0 table 7777" for a in range(60, 100) for b in range(256)]
         try_ip(state, *(f"route add {one}" for one in flood))

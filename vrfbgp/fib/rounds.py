@@ -30,7 +30,8 @@ from vrfbgp.operations import (
 from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadRules
 
 PERIOD = 300.0
-"""Seconds."""
+AGAIN = 1.0
+"""Seconds; the latter until a count that differs is repeated."""
 Slices = Mapping[tuple[int, Family, int], Delta[Nlri, Slot]]
 _Count = Counter[tuple[int, Slot]]
 
@@ -55,6 +56,7 @@ class Rounds:
         self._pause = 0.0
         self._next: float | None = None
         self._counting: dict[CountTable, _Counting] = {}
+        self._doubted: set[CountTable] = set()
 
     def due(self, now: float, slices: Slices) -> ReadRequest | None:
         """What is to be asked now, if anything; to be called when all that was handed out is acknowledged."""
@@ -86,9 +88,13 @@ class Rounds:
                 case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
                     self._wrote(key.table, key.family, 1)
 
-    def differs(self, counted: TableCounted) -> bool:
-        """Whether a table holds something else than it should."""
-        counting = self._counting.pop(CountTable(counted.table, counted.family), None)
+    def differs(self, counted: TableCounted, now: float) -> bool:
+        """Whether a table holds something else than it should, also when it is counted once more.
+
+        What the first count shows may be on its way as an event.
+        """
+        request = CountTable(counted.table, counted.family)
+        counting = self._counting.pop(request, None)
         if counting is None:
             return False
         self.compared += 1
@@ -97,7 +103,16 @@ class Rounds:
             found[metric, DISFIGURED if value is None else value] += routes
         missing, surplus = counting.expected - found, found - counting.expected
         # A route that moves from one next hop to another is missing there and surplus here.
-        return max(missing.total(), surplus.total()) > counting.written
+        if max(missing.total(), surplus.total()) <= counting.written:
+            self._doubted.discard(request)
+            return False
+        if request in self._doubted:
+            self._doubted.discard(request)
+            return True
+        self._doubted.add(request)
+        self._left.append(request)
+        self._next = now + AGAIN
+        return False
 
     def deadline(self) -> float | None:
         """When `due` has something to ask."""

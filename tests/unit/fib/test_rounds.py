@@ -10,7 +10,7 @@ import pytest
 from vrfbgp.events import TableCounted
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.draft import FOREIGN, Slot
-from vrfbgp.fib.rounds import Rounds
+from vrfbgp.fib.rounds import AGAIN, Rounds
 from vrfbgp.model import METRIC, Family, Inline, Nlri, RouteKey, RouteValue
 from vrfbgp.operations import AddRoute, AddRoutes, DeleteRoutes, Step
 from vrfbgp.requests import CountTable, ReadNexthops, ReadRules
@@ -32,6 +32,17 @@ def table() -> Slices:
     delta.saw(NLRIS[3], CONNECTED)
     delta.saw(b"\x08\x0a", FOREIGN)
     return {(500, V4, METRIC): delta, (600, V4, METRIC): Delta()}
+
+
+def differs(rounds: Rounds, slices: Slices, *found: RouteValue | None) -> bool:
+    """Whether a table that is being counted differs, when it is counted twice."""
+    now = rounds.deadline() or 0.0
+    if rounds.differs(counted(*found), now):
+        pytest.fail("one count is not enough")
+    if rounds.deadline() != now + AGAIN:
+        return False
+    assert rounds.due(now + AGAIN, slices) == CountTable(500, V4), "it is counted again soon"
+    return rounds.differs(counted(*found), now + AGAIN)
 
 
 def counted(*values: RouteValue | None) -> TableCounted:
@@ -70,7 +81,7 @@ def test_it_can_be_switched_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "differs"),
+    ("found", "wrong"),
     [
         (RIGHT, False),
         ((GROUP, GROUP, CONNECTED), True),
@@ -81,11 +92,11 @@ def test_it_can_be_switched_off() -> None:
     ],
     ids=["right", "one missing", "one too many", "on another group", "on another device", "disfigured"],
 )
-def test_what_differs_is_found(found: tuple[RouteValue | None, ...], differs: bool) -> None:
+def test_what_differs_is_found(found: tuple[RouteValue | None, ...], wrong: bool) -> None:
     rounds, slices = Rounds(40.0), table()
     asked(rounds, slices)
-    assert rounds.differs(counted(*found)) is differs
-    assert rounds.compared == 1
+    assert differs(rounds, slices, *found) is wrong
+    assert rounds.compared == (2 if wrong else 1)
 
 
 @pytest.mark.parametrize(
@@ -100,14 +111,25 @@ def test_what_is_written_meanwhile_may_differ(step: Step) -> None:
     rounds, slices = Rounds(40.0), table()
     asked(rounds, slices)
     rounds.wrote([step])
-    assert not rounds.differs(counted(GROUP, GROUP, CONNECTED))
+    assert not differs(rounds, slices, GROUP, GROUP, CONNECTED)
+    asked(rounds, slices)
+    assert differs(rounds, slices, GROUP, GROUP, CONNECTED), "what was written before is no excuse"
     asked(rounds, slices)
     rounds.wrote([step])
-    assert rounds.differs(counted(GROUP, CONNECTED)), "but not more than that"
-    rounds.wrote([step])
+    now = rounds.deadline() or 0.0
+    assert not rounds.differs(counted(GROUP, CONNECTED), now)
+    assert rounds.deadline() == now + AGAIN, "nor more than was written"
+
+
+def test_what_was_on_its_way_as_an_event_is_no_difference() -> None:
+    rounds, slices = Rounds(40.0), table()
     asked(rounds, slices)
-    assert rounds.differs(counted(GROUP, GROUP, CONNECTED)), "and what was written before is no excuse"
+    assert not rounds.differs(counted(GROUP, GROUP, CONNECTED), 0.0)
+    assert rounds.due(AGAIN, slices) == CountTable(500, V4)
+    assert not rounds.differs(counted(*RIGHT), AGAIN)
+    asked(rounds, slices)
+    assert not rounds.differs(counted(GROUP, GROUP, CONNECTED), 100.0), "it begins anew"
 
 
 def test_an_answer_that_nobody_asked_for_says_nothing() -> None:
-    assert not Rounds(40.0).differs(counted())
+    assert not Rounds(40.0).differs(counted(), 0.0)
