@@ -219,13 +219,14 @@ class Core:
                     self._repaired(not devices & changed, id_, now)
                 if changed:
                     self._replan = True
+                    self.repairs.explain()
                     self._doubt(changed)
             case TableRead(table, family, routes, ours):
                 self._host_reads.discard(ReadTable(table, family))
                 self._reads.discard(ReadTable(table, family))
                 if table != MAIN_TABLE:
                     wrong = reconciler.table_read(table, family, routes, ours)
-                    self._found(ReadTable(table, family), f"table {table}", "routes", wrong)
+                    self._found(ReadTable(table, family), f"table {table}", "routes", wrong, now)
                 self.host.table_read(table, family, routes)
                 self._replan = True
             case TableCounted(table, family):
@@ -254,7 +255,7 @@ class Core:
                 self.host.rules[family] = rules
             case NexthopsRead(nexthops):
                 wrong = reconciler.nexthops_read(nexthops)
-                self._found(ReadNexthops(), "next hops", "next hops", wrong)
+                self._found(ReadNexthops(), "next hops", "next hops", wrong, now)
             case NexthopSeen(nexthop):
                 if FIRST_ID <= nexthop.id <= LAST_ID:
                     reconciler.read_again(ReadNexthops())
@@ -307,6 +308,7 @@ class Core:
         """A next hop of ours is gone, and with it, without a word, the routes that hung on it alone."""
         if self.reconciler.nexthops.delta.actual(id_) is None:
             return
+        self.repairs.explain()
         self._gone[id_] = self.reconciler.nexthops.devices(id_)
         self._reads.add(ReadLinks())
         self.reconciler.read_again(ReadNexthops())
@@ -320,12 +322,12 @@ class Core:
         if wrong:
             self.repairs.undone(key, now)
 
-    def _found(self, answered: ReadRequest, what: str, kind: str, wrong: int) -> None:
+    def _found(self, answered: ReadRequest, what: str, kind: str, wrong: int, now: float) -> None:
         """Something was read; if for the comparison's sake, what was wrong with it counts."""
         if answered in self._suspected:
             self._suspected.discard(answered)
             if wrong:
-                self.repairs.compared(what, kind, wrong)
+                self.repairs.compared(what, kind, wrong, now)
 
     def _note(self, code: Code, peer: PeerId, text: str, *, warning: bool = False) -> None:
         self._notes.append(Note(code, f"peer {peer}", text, warning))
@@ -342,6 +344,7 @@ class Core:
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
         self._forgive_hops(now)
+        self.repairs.settle(now)
         footing = self.planner.footings.deadline()
         self._replan |= footing is not None and footing <= now
         urgent = [
@@ -420,5 +423,5 @@ class Core:
         if any(network.has_dead for network in self.networks.values()):
             return now
         others = [self.reconciler.retry.next(now), self.reconciler.contests.next(now)]
-        others += [self.planner.footings.deadline(), self.rounds.deadline()]
+        others += [self.planner.footings.deadline(), self.rounds.deadline(), self.repairs.deadline()]
         return min((time for time in (*times, *others) if time is not None and time > now), default=None)

@@ -15,6 +15,8 @@ from vrfbgp.intent import Problem, Reason, Severity
 from vrfbgp.model import RouteKey, Rule
 from vrfbgp.notes import Code, Note
 
+DOUBT = 1.0
+"""Seconds that an event may take."""
 TOLD = 20
 """Lines that the repairs of one turn may cause."""
 
@@ -27,6 +29,8 @@ class Repairs:
         """By kind of object: `routes`, `rules`, `next hops`."""
         self.missed = 0
         """Objects, among these, that only a comparison found."""
+        self._alleged: list[tuple[float, str, str, int]] = []
+        """What a comparison found, until it is known whether an event was on its way."""
         self._contests = contests
         self._notes: list[Note] = []
         self._untold = 0
@@ -43,11 +47,25 @@ class Repairs:
         self._note(f"{name(key)} was changed or deleted by somebody else; it is put right")
         self._contests.undone(key, now)
 
-    def compared(self, what: str, of_kind: str, wrong: int) -> None:
-        """A comparison found so many objects that were not as they should be."""
-        self.found[of_kind] += wrong
-        self.missed += wrong
-        self._note(f"{what}: the comparison found {wrong} {of_kind} that were not right; they are put right")
+    def compared(self, what: str, of_kind: str, wrong: int, now: float) -> None:
+        """A comparison found so many objects that were not as they should be. It counts after a moment."""
+        self._alleged.append((now + DOUBT, what, of_kind, wrong))
+
+    def explain(self) -> None:
+        """A link, or a next hop with it, went: what was found just now was on its way as an event."""
+        self._alleged.clear()
+
+    def settle(self, now: float) -> None:
+        """Count what nothing has explained."""
+        for _, what, of_kind, wrong in (found for found in self._alleged if found[0] <= now):
+            self.found[of_kind] += wrong
+            self.missed += wrong
+            self._note(f"{what}: the comparison found {wrong} {of_kind} that were not right; now they are")
+        self._alleged = [found for found in self._alleged if found[0] > now]
+
+    def deadline(self) -> float | None:
+        """When `settle` has something to do."""
+        return min((found[0] for found in self._alleged), default=None)
 
     def fights_changed(self, now: float) -> bool:
         """Whether a fight has begun or ended since the last call."""

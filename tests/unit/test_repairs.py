@@ -5,7 +5,7 @@ from __future__ import annotations
 from vrfbgp.fib.contests import BURST, EVERY, Contests
 from vrfbgp.intent import Reason
 from vrfbgp.model import Action, Family, RouteKey, Rule
-from vrfbgp.repairs import TOLD, Repairs
+from vrfbgp.repairs import DOUBT, TOLD, Repairs
 
 RULE = Rule(Family.IPV4, 103, None, None, Action.UNREACHABLE)
 
@@ -19,13 +19,25 @@ def test_they_are_counted_by_kind_and_told_by_name() -> None:
     repairs.undone(route(1), 0.0)
     repairs.undone(RULE, 0.0)
     repairs.undone(0xB3000001, 0.0)
-    repairs.compared("table 500", "routes", 7)
+    repairs.compared("table 500", "routes", 7, 0.0)
+    assert repairs.deadline() == DOUBT
+    repairs.settle(DOUBT)
     assert repairs.found == {"routes": 8, "rules": 1, "next hops": 1}
     assert (repairs.total, repairs.missed) == (10, 7)
     told = [str(note) for note in repairs.notes()]
     words = "192.0.2.1/32 table 500", "rule 103", "next hop", "found 7 routes"
     for expected, note in zip(words, told, strict=True):
         assert expected in note
+    assert repairs.notes() == []
+
+
+def test_what_a_link_took_along_is_nobodys_deed() -> None:
+    repairs = Repairs(Contests())
+    repairs.compared("next hops", "next hops", 2, 0.0)
+    repairs.settle(DOUBT / 2)
+    repairs.explain()
+    repairs.settle(DOUBT)
+    assert repairs.total == repairs.missed == 0
     assert repairs.notes() == []
 
 
