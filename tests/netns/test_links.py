@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from labs.netns.topology import SERVED
+from labs.netns.topology import SERVED, SERVER
+from labs.netns.traffic import Probe
 from labs.netns.waiting import wait_for
 from tests.netns.world import World
 
@@ -25,6 +26,17 @@ def whole(world: World) -> bool:
 @pytest.mark.parametrize("how", ["carrier", "link", "address", "connected route"])
 def test_p24_the_table_is_right_soon_after_what_it_stands_on_is_back(working: World, how: str) -> None:
     world = working
+    with Probe(world.workload("yellow"), SERVER) as probe:
+        probe.wait_answers("yellow")
+        _flap(world, how)
+        probe.wait_answers("yellow")
+    assert probe.tally.lost == probe.tally.unreachable == 0, "the other network loses nothing"
+    world.wait_working("red", "yellow")
+    assert world.red.router.sessions_begun("172.16.1.10") == 1, "the session outlives it"
+    assert world.yellow.router.sessions_begun("172.16.2.10") == 1
+
+
+def _flap(world: World, how: str) -> None:
     for gap in GAPS:
         match how:
             case "carrier":
@@ -44,9 +56,6 @@ def test_p24_the_table_is_right_soon_after_what_it_stands_on_is_back(working: Wo
                 time.sleep(gap)
                 world.node.ip("route add 172.16.1.0/24 dev red0 proto kernel scope link src 172.16.1.10")
         wait_for(lambda: whole(world), AFTER, lambda: f"red's table is whole; {world.node.routes(500)}")
-    world.wait_working("red", "yellow")
-    assert world.red.router.sessions_begun("172.16.1.10") == 1, "the session outlives it"
-    assert world.yellow.router.sessions_begun("172.16.2.10") == 1
 
 
 def test_p24_many_flaps_of_both_uplinks_at_once(working: World) -> None:

@@ -156,16 +156,21 @@ def test_x13_killed_in_the_middle_of_changes_it_converges(working: World) -> Non
     world = working
     moments = random.Random(13)
     prefixes = [f"198.51.{number}.0/24" for number in range(5)]
-    for number, prefix in enumerate(prefixes):
-        world.red.router.announce(prefix)
-        world.config.save("felix.yaml", felix(externalNetworkRoutingRulePriority=110 + number))
-        time.sleep(moments.uniform(0.3, 1.0))
-        world.daemon.kill()
-        world.daemon.start()
-        time.sleep(moments.uniform(0.0, 0.8))
-    world.wait_steering(RED, (114, "500"), (115, "unreachable"))
-    for prefix in prefixes:
-        world.wait_route(world.red, prefix, world.red.router_address)
+    with Probe(world.workload("red"), SERVER) as probe:
+        probe.wait_answers("red")
+        for number, prefix in enumerate(prefixes):
+            world.red.router.announce(prefix)
+            world.config.save("felix.yaml", felix(externalNetworkRoutingRulePriority=110 + number))
+            time.sleep(moments.uniform(0.3, 1.0))
+            world.daemon.kill()
+            world.daemon.start()
+            time.sleep(moments.uniform(0.0, 0.8))
+        world.wait_steering(RED, (114, "500"), (115, "unreachable"))
+        for prefix in prefixes:
+            world.wait_route(world.red, prefix, world.red.router_address)
+        probe.wait_answers("red")
+    assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
+    assert set(probe.tally.answered) == {"red"}, "no packet leaves by main"
     world.wait_working("red", "yellow")
     wait_for(lambda: {r["priority"] for r in world.our_rules()} == {113, 114, 115}, describe="no orphan rule")
 
