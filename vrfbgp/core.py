@@ -55,7 +55,7 @@ from vrfbgp.fib.rounds import Rounds
 from vrfbgp.host import Host
 from vrfbgp.intent import Intent, Problem
 from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
-from vrfbgp.network import Network
+from vrfbgp.network import LOST, Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
 from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, Step
@@ -364,6 +364,7 @@ class Core:
             if self._replan or self.repairs.fights_changed(now):
                 self._replan = False
                 self.planner.plan(self.intent, self.networks, now)
+                self._look_for_peers(now)
                 found = self.intent.problems + self.planner.problems + tuple(self.repairs.problems(now))
                 self._notes += self.problems.now(found)
             for network in self.networks.values():
@@ -382,17 +383,24 @@ class Core:
         notes, self._notes = self.repairs.notes() + self._notes, []
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
 
+    def _look_for_peers(self, now: float) -> None:
+        """Sessions whose device or address is gone count as down, and as up when it is back."""
+        for network in self.networks.values():
+            for peer in network.sessions:
+                unreached = self.planner.footings.is_lost(peer, now)
+                if not network.reached(peer, unreached, now):
+                    continue
+                if unreached:
+                    self._note(Code.PEER_DOWN, peer, describe(LOST), warning=True)
+                else:
+                    self._note(Code.PEER_UP, peer, "it is reached again; the session goes on")
+
     def _ask(self, now: float) -> None:
         """Sessions whose rule and routes stand, then the announcements that may go."""
         assert self.intent is not None
         settled = self.planner.settled(self.acked)
         for network in self.networks.values():
-            up = {peer for peer, session in network.sessions.items() if session.up}
             self._asked += self.planner.configure_speaker(network, settled, now)
-            for peer in sorted(up, key=str):
-                cause = network.sessions[peer].last_error
-                if not network.sessions[peer].up and cause is not None:
-                    self._note(Code.PEER_DOWN, peer, describe(cause), warning=True)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
         requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
         self._asked += requests

@@ -1,10 +1,12 @@
 """What a session stands on: its device, and the address that it speaks from; and what becomes of it without.
 
-A link that flaps ends no session. What is forwarded has changed already: the kernel dropped the next hops,
-and a path over a dead device takes no part in the choice. A session that outlives the flap has nothing to
-learn again when the link returns. But what stays lost for `PATIENCE` seconds ends the session, however long
-its hold timer would still wait, and its paths with it: graceful restart is for a peer that forwards on (RFC
-4724 1), and this one can't be reached.
+When it is lost, what is forwarded changes at once: the kernel drops the next hops, and a path over a dead
+device takes no part in the choice. The session counts as down after `PATIENCE` seconds, long before its hold
+timer. But its connection is let be: when the link returns, it goes on where it was, nothing has to be learned
+again, and TCP has lost nothing of what was said meanwhile. Were it ended, the peer could not be told, and
+without graceful restart it would refuse another for as long as it believes in the old one. If the connection
+does end, no graceful restart keeps its paths: that is for a peer that forwards on (RFC 4724 1), and this one
+can't be reached.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from vrfbgp.model import PeerId
 from vrfbgp.uplinks import Attachment
 
 PATIENCE = 1.0
-"""Seconds for which a device may be down, or an address away, before the sessions on them are ended."""
+"""Seconds for which a device may be down, or an address away: a flap is not worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ class Footings:
 
     def __init__(self, host: Host) -> None:
         self.problems: tuple[Problem, ...] = ()
-        """Peers that have no session since their device is down."""
+        """Peers that can't be reached since their device is down."""
         self._host = host
         self._known: dict[PeerId, Footing] = {}
+        self._next: float | None = None
 
     def renew(
         self, wanted: Iterable[tuple[PeerIntent, Attachment | None]], held: Set[PeerId], now: float
@@ -53,21 +56,25 @@ class Footings:
                 continue
             old = before.get(peer.id)
             if old is not None and old.peer == peer and peer.id in held:
-                since = now if old.lost is None else old.lost
-                if now < since + PATIENCE:
-                    self._known[peer.id] = replace(old, lost=since)
-                    continue
-            if attachment is not None:
+                self._known[peer.id] = old if old.lost is not None else replace(old, lost=now)
+            if attachment is not None and (peer.id not in self._known or self.is_lost(peer.id, now)):
                 problems.append(self._problem(peer, attachment))
         self.problems = tuple(problems)
+        due = [footing.lost + PATIENCE for footing in self._known.values() if footing.lost is not None]
+        self._next = min((time for time in due if time > now), default=None)
 
     def of(self, peer: PeerId) -> Footing | None:
         """What a session with this peer stands on; None: there can be none."""
         return self._known.get(peer)
 
+    def is_lost(self, peer: PeerId, now: float) -> bool:
+        """Whether the peer of a session has not been reached for longer than a flap."""
+        footing = self._known.get(peer)
+        return footing is not None and footing.lost is not None and footing.lost + PATIENCE <= now
+
     def deadline(self) -> float | None:
-        """When the next session is given up."""
-        return min((f.lost + PATIENCE for f in self._known.values() if f.lost is not None), default=None)
+        """When `renew` is to be called even if nothing happens."""
+        return self._next
 
     def _carries(self, attachment: Attachment) -> bool:
         """A peer further away may be reached by another device; that of one on the link is all it has."""

@@ -7,7 +7,6 @@ anything be deleted from its table that an earlier life of ours left there.
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -35,8 +34,7 @@ from vrfbgp.uplinks import Attachment, Uplinks
 SYNC_TIME = 60.0
 """Seconds that a peer has for its End-of-RIB before the network counts as in sync without it."""
 
-_LOST = DownCause(DownKind.UPLINK_LOST, text="its device, or the address it speaks from, is gone or down")
-_ENDED = DownCause(DownKind.CONFIGURED, text="the session can't be held any more")
+LOST = DownCause(DownKind.UPLINK_LOST, text="its device, or the address it speaks from, is gone or down")
 _RETAINING = frozenset({DownKind.CONNECTION_LOST, DownKind.HOLD_TIMER})
 """Ends of a session that a gracefully restarting peer may cause (RFC 4724 4.2)."""
 
@@ -66,12 +64,19 @@ class Session:
     """Stale paths stem from an end of the peer's making, not from that of our own speaker."""
     end_of_rib_due: bool = False
     """We owe this session our own End-of-RIB."""
+    unreached: bool = False
+    """What the session stands on is lost (`footing`)."""
     updates: int = 0
     faults_told: int = 0
 
     @property
     def up(self) -> bool:
         return self.epoch > 0
+
+    @property
+    def works(self) -> bool:
+        """It is up, and the peer can be reached."""
+        return self.up and not self.unreached
 
 
 class Network:
@@ -188,7 +193,10 @@ class Network:
         if not event.epoch:
             return False
         restart = session.negotiated.restart if session.negotiated else None
-        if event.cause.kind is DownKind.SPEAKER_ENDED or (configured and self._holds(event.peer)):
+        if session.unreached:
+            self._dead.append(event.peer)
+            session.stale_until = None
+        elif event.cause.kind is DownKind.SPEAKER_ENDED or (configured and self._holds(event.peer)):
             # Of our own making: the peer forwards on, and sends all it has to the session that follows.
             self.loc.retain(event.peer)
             session.peer_restarts = False
@@ -213,6 +221,17 @@ class Network:
         """Whether this is how the peer's last session, or try, ended."""
         return peer in self.sessions and self.sessions[peer].last_error == cause
 
+    def reached(self, peer: PeerId, unreached: bool, now: float) -> bool:
+        """What a session stands on is lost, or back; whether that is news of a session that is up."""
+        session = self.sessions[peer]
+        if session.unreached == unreached:
+            return False
+        session.unreached = unreached
+        if session.up:
+            session.since = now
+            session.last_error = LOST if unreached else session.last_error
+        return session.up
+
     def speaker_exited(self, cause: DownCause, now: float) -> list[PeerId]:
         """All sessions ended with their process; the peers that were up. Their paths stay."""
         self.speaking = False
@@ -221,15 +240,14 @@ class Network:
             self.session_down(SessionDown(peer, self.sessions[peer].epoch, cause), now)
         return up
 
-    def told(self, sessions: tuple[SessionConfig, ...], unreached: Set[PeerId], now: float) -> None:
-        """The speaker is told to hold just these sessions: the others end, whatever it still says of them;
-        those of `unreached` since there is no way to the peer any more."""
+    def told(self, sessions: tuple[SessionConfig, ...], now: float) -> None:
+        """The speaker is told to hold just these sessions: the others end, whatever it still says of them."""
         held = {session.peer for session in sessions}
         before, self.configured = self.configured, sessions
         for session in before:
             state = self.sessions.get(session.peer)
             if session.peer not in held and state is not None:
-                cause = _LOST if session.peer in unreached else _ENDED
+                cause = DownCause(DownKind.CONFIGURED, text="the session can't be held any more")
                 self.session_down(SessionDown(session.peer, state.epoch, cause), now)
         self.speaking = self.speaking and bool(sessions)
 

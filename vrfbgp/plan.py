@@ -109,8 +109,7 @@ class Planner:
                 sessions += (held[session.peer],)
         if sessions == network.configured:
             return []
-        unreached = {peer for peer in held if self.footings.of(peer) is None}
-        network.told(sessions, unreached, now)
+        network.told(sessions, now)
         return [ConfigureSpeaker(name, sessions)]
 
     def ready_gateways(self, intent: Intent) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A device or an address that is gone ends the sessions on it, long before their hold timers would."""
+"""A device or an address that is gone takes the sessions on it down, long before their hold timers would."""
 
 from __future__ import annotations
 
@@ -70,9 +70,11 @@ def test_p24_x15_what_a_session_stands_on_goes_and_returns(working: World, gone:
         back(world)
         world.wait_route(world.red, SERVED, peer)
         took = time.monotonic() - returned
-        wait_for(lambda: world.network_status("red")["state"] == "ok", 90, lambda: str(world.daemon.status()))
+        world.wait_logged("peer.up", peer, "reached again")
+        wait_for(lambda: world.network_status("red")["state"] == "ok", describe=world.describe)
         world.wait_working("red")
         probe.wait_answers("yellow")
     assert took < AFTER, f"it took {took:.2f} s"
+    assert world.red.router.sessions_begun(world.red.node_address) == 1, "its connection went on"
     assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
     assert world.yellow.router.sessions_begun(world.yellow.node_address) == 1

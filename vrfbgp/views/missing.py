@@ -95,7 +95,7 @@ def _not_installed(core: Core, table: Table, family: Family, nlri: Nlri, state: 
 def _sessions(core: Core, network: Network) -> Json | None:
     """What is wrong if no session is up."""
     name = network.intent.name
-    if any(session.up for session in network.sessions.values()):
+    if any(session.works for session in network.sessions.values()):
         return None
     for peer in network.intent.peers:
         subject = f"BGPPeer {peer.name}"

@@ -40,8 +40,8 @@ def peer_status(
         "local_address": _local_address(network, peer),
         "router_id": negotiated.router_id if negotiated else None,
         "hold_time": negotiated.hold_time if negotiated else None,
-        "uptime": int(now - session.since) if session and session.up else None,
-        "down_for": int(now - session.since) if session and not session.up else None,
+        "uptime": int(now - session.since) if session and session.works else None,
+        "down_for": int(now - session.since) if session and not session.works else None,
         **_counts(network.loc if network else None, peer),
         "announced": sum(a.peer == peer.id for a in announced(core, peer.id.network)),
         "malformed": _faults(session),
@@ -61,9 +61,11 @@ def _faults(session: Session | None) -> Json:
 def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, session: Session | None) -> str:
     if not intent.enabled:
         return PeerState.DISABLED
-    if session is not None and session.up:
+    if session is not None and session.works:
         return session.state
-    if network is None or session is None or peer.id not in network.uplinks.attachments:
+    if network is None or session is None or session.unreached:
+        return PeerState.DEGRADED
+    if peer.id not in network.uplinks.attachments:
         return PeerState.DEGRADED
     if all(config.peer != peer.id for config in network.configured):
         return PeerState.WAITING
@@ -72,7 +74,7 @@ def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, sessi
 
 def _reason(session: Session | None, problems: list[Json]) -> str | None:
     """Why the session is not up."""
-    if session is not None and session.up:
+    if session is not None and session.works:
         return None
     if worse := [found for found in problems if found["severity"] != Severity.NOTICE]:
         return str(worse[0]["text"])
@@ -80,7 +82,7 @@ def _reason(session: Session | None, problems: list[Json]) -> str | None:
 
 
 def _advice(network: Network | None, session: Session | None) -> str | None:
-    if network is None or session is None or session.up or session.last_error is None:
+    if network is None or session is None or session.works or session.last_error is None:
         return None
     config = next((config for config in network.configured if config.peer == session.intent.id), None)
     return advice(session.last_error, config)

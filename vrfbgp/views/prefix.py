@@ -97,7 +97,7 @@ def _path(
     return {
         "peer": peer_name(table.core, peer),
         "address": endpoint(peer),
-        "up": bool(session and session.up),
+        "up": bool(session and session.works),
         "stale": stale,
         "verdict": verdict.value if verdict else "refused",
         "reason": refusal.value if refusal else None,

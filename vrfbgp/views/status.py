@@ -83,7 +83,7 @@ def network_state(core: Core, name: str) -> NetworkState:
     refused = any(p.severity is Severity.DEGRADED for p in core.problems.about(f"ExternalNetwork {name}"))
     if network is None or (refused and name not in places(core)):
         return NetworkState.DEGRADED
-    up = sum(session.up for session in network.sessions.values())
+    up = sum(session.works for session in network.sessions.values())
     if not up and not network.uplinks.attachments:
         return NetworkState.DEGRADED
     if not up:

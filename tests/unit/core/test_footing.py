@@ -40,18 +40,21 @@ def test_a_flap_is_outlived() -> None:
     footings.renew([(PEER, attachment)], HELD, 11.9)
     assert footings.of(PEER.id) is not None
     assert footings.deadline() is None
+    assert not footings.is_lost(PEER.id, 99.0)
 
 
 @pytest.mark.parametrize("how", ["carrier", "address"])
-def test_what_stays_lost_ends_the_session_and_the_device_is_named(how: str) -> None:
+def test_what_stays_lost_counts_as_lost_and_the_device_is_named(how: str) -> None:
     found, attachment = node()
     footings = Footings(found)
     footings.renew([(PEER, attachment)], HELD, 10.0)
     if how == "carrier":
         cut(found)
-    for now in (11.0, 11.0 + PATIENCE):
+    for now in (11.0, 11.0 + PATIENCE, 99.0):
+        assert not footings.is_lost(PEER.id, 11.0)
         footings.renew([(PEER, attachment if how == "carrier" else None)], HELD, now)
-    assert footings.of(PEER.id) is None
+    assert footings.is_lost(PEER.id, 11.0 + PATIENCE)
+    assert footings.of(PEER.id) is not None, "its connection is let be"
     assert footings.deadline() is None
     told = [(problem.reason, "eth1" in problem.text) for problem in footings.problems]
     assert told == ([(Reason.UPLINK_DOWN, True)] if how == "carrier" else []), "else its uplink's to tell"
@@ -63,6 +66,7 @@ def test_no_session_is_begun_on_a_dead_device() -> None:
     footings = Footings(found)
     footings.renew([(PEER, attachment)], set(), 10.0)
     assert footings.of(PEER.id) is None
+    assert [problem.reason for problem in footings.problems] == [Reason.UPLINK_DOWN]
 
 
 def test_a_peer_further_away_has_other_ways() -> None:
