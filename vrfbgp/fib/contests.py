@@ -9,7 +9,7 @@ seldom than that makes nobody wait. Without a rule packets may go astray: for th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vrfbgp.fib.draft import Key
 from vrfbgp.model import Rule
@@ -29,8 +29,6 @@ class Contest:
     full: float
     """When its whole allowance is back."""
     every: float
-    fought: bool = False
-    """The allowance was used up, and is not back."""
 
     @property
     def again(self) -> float:
@@ -43,6 +41,8 @@ class Contests:
 
     def __init__(self) -> None:
         self._known: dict[Key, Contest] = {}
+        self._fought: set[Key] = set()
+        """Those whose allowance was used up, and is not back; few, even after a table was flushed."""
         self._pruned = 0.0
 
     def undone(self, key: Key, now: float) -> bool:
@@ -53,29 +53,34 @@ class Contests:
             if known is None and not self._has_room(now):
                 return False
             known = Contest(0, now, every)
-        met = Contest(known.times + 1, known.full + every, every, known.fought)
+            self._fought.discard(key)
         # While it waits, it can't be undone: what is told meanwhile is no further debt.
-        met = replace(met, full=min(met.full, now + (BURST + 1) * every))
-        news = met.again > now and not met.fought
-        self._known[key] = replace(met, fought=met.fought or news)
+        full = min(known.full + every, now + (BURST + 1) * every)
+        met = self._known[key] = Contest(known.times + 1, full, every)
+        news = met.again > now and key not in self._fought
+        if news:
+            self._fought.add(key)
         return news
 
     def waiting(self, now: float) -> set[Key]:
         """Objects that are not repaired yet."""
-        return {key for key, contest in self._known.items() if contest.again > now}
+        if not self._fought:
+            return set()
+        self._fought = {key for key in self._fought if self._known[key].full > now}
+        return {key for key in self._fought if self._known[key].again > now}
 
     def fights(self, now: float) -> Iterator[tuple[Key, Contest]]:
         """The fights that go on, or were over too shortly ago to be sure."""
-        return ((key, c) for key, c in self._known.items() if c.fought and c.full > now)
+        return ((key, self._known[key]) for key in self._fought if self._known[key].full > now)
 
     def next(self, now: float) -> float | None:
         """When the next object may be repaired, or the next fight counts as over."""
-        times = [c.again for c in self._known.values()]
-        times += (c.full for c in self._known.values() if c.fought)
+        times = (time for key in self._fought for time in (self._known[key].again, self._known[key].full))
         return min((time for time in times if time > now), default=None)
 
     def _has_room(self, now: float) -> bool:
         if len(self._known) >= REMEMBERED and self._pruned + EVERY <= now:
             self._pruned = now
             self._known = {key: contest for key, contest in self._known.items() if contest.full > now}
+            self._fought &= self._known.keys()
         return len(self._known) < REMEMBERED

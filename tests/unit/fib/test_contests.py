@@ -70,6 +70,7 @@ def test_a_fight_that_is_over_is_forgotten() -> None:
     assert met.next(over) is None
     assert not met.undone(ROUTE, over), "it begins anew"
     assert met.waiting(over) == set()
+    assert list(met.fights(over)) == []
 
 
 def test_it_remembers_so_many_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
