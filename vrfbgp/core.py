@@ -69,6 +69,7 @@ from vrfbgp.requests import (
     ReadRequest,
     ReadRules,
     ReadTable,
+    ResetSession,
     SpeakerRequest,
 )
 
@@ -387,6 +388,10 @@ class Core:
         """Sessions whose device or address is gone count as down, and as up when it is back."""
         for network in self.networks.values():
             for peer in network.sessions:
+                ifindex = self.planner.footings.device(peer)
+                if ifindex is not None and network.moved(peer, ifindex):
+                    # RFC 4486 4, Other Configuration Change.
+                    self._asked.append(ResetSession(peer, 6, 6))
                 unreached = self.planner.footings.is_lost(peer, now)
                 if not network.reached(peer, unreached, now):
                     continue

@@ -67,6 +67,13 @@ class Footings:
         """What a session with this peer stands on; None: there can be none."""
         return self._known.get(peer)
 
+    def device(self, peer: PeerId) -> int | None:
+        """Index of the device that the peer is reached on; None: none is, or it is not on the link."""
+        footing = self._known.get(peer)
+        if footing is None or footing.lost is not None or not footing.attachment.on_link:
+            return None
+        return footing.attachment.ifindex
+
     def is_lost(self, peer: PeerId, now: float) -> bool:
         """Whether the peer of a session has not been reached for longer than a flap."""
         footing = self._known.get(peer)

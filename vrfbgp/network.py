@@ -66,6 +66,10 @@ class Session:
     """We owe this session our own End-of-RIB."""
     unreached: bool = False
     """What the session stands on is lost (`footing`)."""
+    ifindex: int | None = None
+    """The device that it was, or will be, begun on."""
+    renewing: bool = False
+    """We asked for its end, to begin it again."""
     updates: int = 0
     faults_told: int = 0
 
@@ -196,7 +200,11 @@ class Network:
         if session.unreached:
             self._dead.append(event.peer)
             session.stale_until = None
-        elif event.cause.kind is DownKind.SPEAKER_ENDED or (configured and self._holds(event.peer)):
+        elif (
+            event.cause.kind is DownKind.SPEAKER_ENDED
+            or session.renewing
+            or (configured and self._holds(event.peer))
+        ):
             # Of our own making: the peer forwards on, and sends all it has to the session that follows.
             self.loc.retain(event.peer)
             session.peer_restarts = False
@@ -214,7 +222,7 @@ class Network:
             self._dead.append(event.peer)
             session.stale_until = None
         session.epoch, session.negotiated, session.decoder, session.paths = 0, None, None, None
-        session.since, session.state = now, "idle"
+        session.since, session.state, session.renewing = now, "idle", False
         return True
 
     def failed_by(self, peer: PeerId, cause: DownCause) -> bool:
@@ -231,6 +239,16 @@ class Network:
             session.since = now
             session.last_error = LOST if unreached else session.last_error
         return session.up
+
+    def moved(self, peer: PeerId, ifindex: int) -> bool:
+        """The peer is reached by this device; whether that is another than its session was begun on.
+
+        A connection is bound to its device. One that was deleted, and made anew under its name, is another.
+        """
+        session = self.sessions[peer]
+        before, session.ifindex = session.ifindex, ifindex
+        session.renewing |= session.up and before not in (None, ifindex)
+        return session.up and before not in (None, ifindex)
 
     def speaker_exited(self, cause: DownCause, now: float) -> list[PeerId]:
         """All sessions ended with their process; the peers that were up. Their paths stay."""

@@ -119,8 +119,7 @@ class Topology:
         self._start_fabric()
         for site in self.sites:
             site.switch.ip("link add br0 type bridge", "link set br0 up")
-            self._wire_to(site, self.node, site.uplink, "node")
-            self.node.ip(f"addr add {site.node_address}/24 dev {site.uplink}")
+            self.wire(site)
         self.red.routers.append(self.add_router(self.red, 140, LOCAL_AS))
         self.yellow.routers.append(self.add_router(self.yellow, 140, 63400))
         for name, address in (("red", "10.50.0.2"), ("yellow", "10.50.0.4"), ("pod", POD)):
@@ -142,6 +141,11 @@ class Topology:
             f"route add default via {NODE} dev eth0",
         )
         self.serve(self.fabric, "fabric", FABRIC, OTHER_NODE, *others)
+
+    def wire(self, site: Site) -> None:
+        """Give the node its uplink to a network; also anew, after somebody deleted it."""
+        self._wire_to(site, self.node, site.uplink, "node")
+        self.node.ip(f"addr add {site.node_address}/24 dev {site.uplink}")
 
     def _wire_to(self, site: Site, namespace: Namespace, device: str, port: str) -> None:
         join(namespace, device, site.switch, port)

@@ -78,3 +78,20 @@ def test_p24_x15_what_a_session_stands_on_goes_and_returns(working: World, gone:
     assert world.red.router.sessions_begun(world.red.node_address) == 1, "its connection went on"
     assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
     assert world.yellow.router.sessions_begun(world.yellow.node_address) == 1
+
+
+def test_p24_a_device_that_is_made_anew_under_its_name_is_spoken_over_at_once(working: World) -> None:
+    """The connection is bound to the old one, and would be silent until its hold timer."""
+    world = working
+    wait_for(lambda: world.network_status("red")["in_sync"], 90, "in sync")
+    world.node.ip("link del red0")
+    world.topology.wire(world.red)
+    world.wait_route(world.red, SERVED, world.red.router_address, timeout=AFTER)
+    world.wait_working("red")
+    wait_for(
+        lambda: world.red.router.sessions_begun(world.red.node_address) == 2,
+        15,
+        lambda: str(world.peer_status("red", world.red.router_address)),
+    )
+    world.red.router.announce("192.0.2.0/24")
+    world.wait_route(world.red, "192.0.2.0/24", world.red.router_address, timeout=5)

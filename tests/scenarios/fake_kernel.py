@@ -95,6 +95,8 @@ class FakeKernel:
 
     def __init__(self) -> None:
         self.links: dict[int, Link] = {}
+        self._last_index = 1
+        """An index is not given out twice."""
         self.addresses: list[Address] = []
         self.routes: dict[RouteKey, KernelRoute] = {}
         self.nexthops: dict[int, KernelNexthop] = {}
@@ -330,7 +332,8 @@ class FakeKernel:
 
     def add_link(self, name: str) -> None:
         """A device appears, up and with a carrier."""
-        index = max(self.links, default=1) + 1
+        self._last_index += 1
+        index = self._last_index
         self.links[index] = Link(index, name, True, True)
         self.told.append(ReadLinks())
 

@@ -162,6 +162,15 @@ def address_flaps(state: State, rng: random.Random) -> str:
     return f"{site.node_address} for {gap} s"
 
 
+def device_made_anew(state: State, rng: random.Random) -> str:
+    """Under its name, with another index."""
+    site, gap = state.site(rng.choice(list(state.tables))), rng.choice(GAPS)
+    state.world.node.ip(f"link del {site.uplink}")
+    time.sleep(gap)
+    state.world.topology.wire(site)
+    return f"{site.uplink} after {gap} s"
+
+
 # -- processes -------------------------------------------------------------------------------------
 
 
@@ -311,6 +320,7 @@ FAULTS: dict[Fault, int] = {
     link_flaps: 4,
     carrier_flaps: 4,
     address_flaps: 4,
+    device_made_anew: 2,
     daemon_killed: 3,
     daemon_killed_early: 1,
     daemon_stopped: 1,

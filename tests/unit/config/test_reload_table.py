@@ -1,8 +1,7 @@
 """`docs/reload.md` says what an edit does: of every field, and what is true.
 
 That a session begins again is seen by its configuration (`SessionConfig`): it does when anything in it
-changes but the description, the keepalive time (which a description carries), and the device, which the next
-connect takes up.
+changes but the description, the keepalive time (which a description carries), and the name of the device.
 """
 
 from __future__ import annotations
