@@ -10,6 +10,7 @@ with graceful restart, paths are *stale* until they are announced again, or swep
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 
 from vrfbgp.model import Family, Nlri, Path, PeerId
@@ -69,6 +70,8 @@ class AdjRibIn:
     def announce(self, nlris: Iterable[Nlri], path: Path, policy: ImportPolicy) -> None:
         """The prefixes are now announced with `path`."""
         nlris = nlris if isinstance(nlris, list) else list(nlris)
+        if path.peer is not self.peer:
+            path = replace(path, peer=self.peer)
         if self.stale:
             self.stale.difference_update(nlris)
         refusal = policy.refuses(path.attributes)
@@ -86,7 +89,7 @@ class AdjRibIn:
         if self.refused and not self.refused.keys().isdisjoint(nlris):
             for nlri in nlris:
                 self.refused.pop(nlri, None)
-        self.paths.count += self._table.put(self.peer, nlris, path)
+        self.paths.count += self._table.put(nlris, path)
 
     def withdraw(self, nlris: Iterable[Nlri]) -> None:
         """The prefixes are no longer announced."""

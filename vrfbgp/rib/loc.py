@@ -29,6 +29,8 @@ class LocRib:
         self.next_hops = NextHops(max_paths, self.candidates, self._next_hops_in_use)
         self._chooser = Chooser(max_paths, backups, self.next_hops.hops)
         self.tables = {family: Table(family, self._chooser) for family in Family}
+        self._last: AdjRibIn | None = None
+        """The one that was asked for last: UPDATEs of a peer come one after the other."""
         self._changed: dict[Family, set[Nlri]] = {family: set() for family in Family}
         """Prefixes whose paths changed, if a next hop may be resolved by them."""
 
@@ -75,6 +77,7 @@ class LocRib:
                 adj.clear()
         if family is None:
             self.adj_in.pop(peer, None)
+            self._last = None
 
     def reconsider(self, peer: PeerId, policy: ImportPolicy) -> None:
         """The peer's import policy changed."""
@@ -128,10 +131,14 @@ class LocRib:
 
     def adj(self, peer: PeerId, family: Family) -> AdjRibIn:
         """The peer's Adj-RIB-In in this family, made if it is new."""
+        last = self._last
+        if last is not None and last.peer is peer and last.family is family:
+            return last
         of_peer = self.adj_in.setdefault(peer, {})
         if family not in of_peer:
             of_peer[family] = AdjRibIn(peer, self.tables[family])
-        return of_peer[family]
+        self._last = of_peer[family]
+        return self._last
 
     def candidates(self, family: Family, nlri: Nlri) -> tuple[Path, ...]:
         """The accepted paths of all peers, resolvable or not."""

@@ -8,6 +8,8 @@ one: the Adj-RIBs-In (`adj_in.py`) and the desired routes of the FIB are views o
 
 Whoever acts upon what is chosen is told each step from one choice to the next, in order and in runs of
 prefixes (`take`). The view is ahead of those until they are taken: take them before you look.
+
+All paths of a peer have one and the same object for it: peers are told apart by identity here.
 """
 
 from __future__ import annotations
@@ -45,10 +47,10 @@ def path_of(entry: Entry | None, peer: PeerId) -> Path | None:
     if isinstance(entry, Contested):
         for place in range(1, len(entry)):
             path: Path = entry[place]
-            if path.peer is peer or path.peer == peer:
+            if path.peer is peer:
                 return path
         return None
-    return entry if entry.peer is peer or entry.peer == peer else None
+    return entry if entry.peer is peer else None
 
 
 class Choose(Protocol):
@@ -71,10 +73,6 @@ class Change:
     now: Chosen
 
 
-_Step = tuple[Entry | None, Entry | None, Chosen, Chosen, int]
-"""Entry before and after, what is chosen by each, and how many paths the peer has more."""
-
-
 class Table(Mapping[Nlri, Chosen]):
     """What is chosen, by prefix; `entries` has the paths."""
 
@@ -88,11 +86,11 @@ class Table(Mapping[Nlri, Chosen]):
 
     # -- what is announced --
 
-    def put(self, peer: PeerId, nlris: list[Nlri], path: Path) -> int:
-        """The peer announces these with `path`; for how many of them it had none before."""
+    def put(self, nlris: list[Nlri], path: Path) -> int:
+        """The path's peer announces these with it; for how many of them it had none before."""
         entries, held = self.entries, self.held
         if not entries.keys().isdisjoint(nlris) or (held and not held.isdisjoint(nlris)):
-            return self._step_all(peer, nlris, path)
+            return self._step_all(path.peer, nlris, path)
         before = len(entries)
         for nlri in nlris:
             entries[nlri] = path
@@ -104,9 +102,29 @@ class Table(Mapping[Nlri, Chosen]):
 
     def drop(self, peer: PeerId, nlris: list[Nlri]) -> int:
         """The peer doesn't announce these any more; how many of them it did."""
-        count = -self._step_all(peer, nlris, None)
-        if not self.entries:
-            self.entries.clear()  # a dict never shrinks by itself
+        entries, sole = self.entries, self._choose.sole
+        run: list[Nlri] = []
+        contested: list[Nlri] = []
+        count, led = 0, NO_ROUTE
+        for nlri in nlris:
+            entry = entries.get(nlri)
+            if entry is None:
+                continue
+            if isinstance(entry, Contested):
+                contested.append(nlri)
+            elif entry.peer is peer:
+                before = sole(entry)
+                if before is not led:
+                    self._tell(run, led, NO_ROUTE)
+                    run, led = [], before
+                del entries[nlri]
+                run.append(nlri)
+                count += 1
+        self._tell(run, led, NO_ROUTE)
+        if contested:
+            count -= self._step_all(peer, contested, None)
+        if not entries:
+            entries.clear()  # a dict never shrinks by itself
         return count
 
     def of_peer(self, peer: PeerId) -> Iterator[tuple[Nlri, Path]]:
@@ -200,17 +218,21 @@ class Table(Mapping[Nlri, Chosen]):
 
     def _step_all(self, peer: PeerId, nlris: list[Nlri], path: Path | None) -> int:
         entries, held = self.entries, self.held
-        known: dict[int, _Step] = {}
-        count = 0
+        last: Entry | None = None
+        made: Entry | None = None
+        before = now = NO_ROUTE
+        equal, more, count = path, 0, 0
         for nlri in nlris:
             entry = entries.get(nlri)
-            step = known.get(id(entry))
-            if held and nlri in held:
-                step = self._step(entry, peer, path, held=True)
-            elif step is None:
-                # It has the entry, too, so that its identity stays its own.
-                step = known[id(entry)] = self._step(entry, peer, path, held=False)
-            _, made, before, now, more = step
+            if entry is None or entry is not last or held:
+                own = path_of(entry, peer)
+                if own is not path and own is not equal and own is not None and own == path:
+                    equal = own
+                last, made, more = entry, entry, 0
+                if own is not path and own is not equal:
+                    made = self._with(entry, peer, path, nlri in held)
+                    before, now = self.chosen(entry), self.chosen(made)
+                    more = (path is not None) - (own is not None)
             if made is entry:
                 continue
             count += more
@@ -222,15 +244,9 @@ class Table(Mapping[Nlri, Chosen]):
                 self._tell([nlri], before, now)
         return count
 
-    def _step(self, entry: Entry | None, peer: PeerId, path: Path | None, *, held: bool) -> _Step:
-        before = self.chosen(entry)
-        own = path_of(entry, peer)
-        if own is path or (own is not None and own == path):
-            return entry, entry, before, before, 0
-        others = tuple(other for other in paths_of(entry) if other is not own)
-        made = self._made(others if path is None else (*others, path), held)
-        now = self.chosen(made)
-        return entry, made, before, before if now == before else now, (path is not None) - (own is not None)
+    def _with(self, entry: Entry | None, peer: PeerId, path: Path | None, held: bool) -> Entry | None:
+        others = tuple(other for other in paths_of(entry) if other.peer is not peer)
+        return self._made(others if path is None else (*others, path), held)
 
     def _made(self, paths: tuple[Path, ...], held: bool) -> Entry | None:
         if not paths:
@@ -240,10 +256,12 @@ class Table(Mapping[Nlri, Chosen]):
         return paths[0] if len(paths) == 1 else Contested((self._choose.among(paths), *paths))
 
     def _tell(self, nlris: list[Nlri], before: Chosen, now: Chosen) -> None:
+        if before is now:
+            return
         if self._changes:
             last = self._changes[-1]
             if last.now is now and last.before is before and len(last.nlris) < _LONGEST_RUN:
                 last.nlris.extend(nlris)
                 return
-        if now is not before and now != before:
+        if now != before:
             self._changes.append(Change(self.family, nlris.copy(), before, now))
