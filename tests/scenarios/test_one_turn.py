@@ -24,10 +24,11 @@ def read(*lines: str) -> Config:
 def world() -> World:
     """One that has learned 198.51.100.0/24 and 172.16.9.0/24 in network red."""
     world = World()
-    for name, address in ("eth1", "172.16.1.10/24"), ("eth2", "172.16.2.10/24"):
+    for name, addresses in ("eth1", ("172.16.1.10/24", "172.16.9.10/24")), ("eth2", ("172.16.2.10/24",)):
         world.kernel.add_link(name)
-        world.kernel.add_address(name, address)
-    world.load(read(*RED, FURTHER, *YELLOW))
+        for address in addresses:
+            world.kernel.add_address(name, address)
+    world.load(read(*RED, *YELLOW))
     world.start()
     world.settle()
     world.establish(world.peer("red/172.16.1.140"))
@@ -75,7 +76,7 @@ def test_a_route_comes_and_its_network_goes(world: World) -> None:
 
 def test_a_learned_prefix_becomes_the_way_to_a_peer_and_no_more(world: World) -> None:
     announce(world, "203.0.113.0/24")
-    world.kernel.add_address("eth1", "172.16.9.10/24")
+    world.load(read(*RED, FURTHER, *YELLOW))
     assert "~route 172.16.9.0/24 table 500 dev eth1" in settle(world), "it is replaced"
     assert in_table(world) == {"172.16.1.0/24", "172.16.9.0/24", "198.51.100.0/24", "203.0.113.0/24"}
 

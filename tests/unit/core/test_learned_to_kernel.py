@@ -1,7 +1,7 @@
 """From announcements to a kernel's table, whatever happens in whatever order: against what it all comes to.
 
-The Loc-RIB, the desired routes that are looked up in it, and the differences to the kernel are kept apart; this
-is where they have to agree.
+The Loc-RIB, the desired routes that are looked up in it, and the differences to the kernel are kept apart;
+this is where they have to agree.
 """
 
 from __future__ import annotations
@@ -241,7 +241,8 @@ kernel_steps = st.one_of(
     st.tuples(st.just("move"), st.sampled_from([*PLACES, None])),
     st.tuples(st.sampled_from(["lose", "alter"]), prefixes, st.booleans()),
 )
-steps = st.lists(st.one_of(announced, announced, loc_steps, kernel_steps, kernel_steps), min_size=8, max_size=30)
+each = st.one_of(announced, announced, loc_steps, kernel_steps, kernel_steps)
+steps = st.lists(each, min_size=8, max_size=30)
 
 
 @settings(max_examples=300)
@@ -255,5 +256,3 @@ def test_all_that_is_kept_agrees(happens: list[tuple[object, ...]]) -> None:
     world.check()
     world.come_to_rest()
     world.check()
-
-
