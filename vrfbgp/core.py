@@ -113,6 +113,8 @@ class Core:
         one turn would lose its state here, but keep its session in the speaker, which was told nothing."""
         self._gone: dict[int, set[int]] = {}
         """Next hops that are gone, with their devices, until it is known whether these took them along."""
+        self._heard = False
+        """Peers said something since desired routes were brought up to date."""
         self._started = False
         self._overtaking: list[DeleteNexthop] = []
         """Urgent deletions, once more behind what they overtook: that may have made the next hops again."""
@@ -121,6 +123,7 @@ class Core:
 
     def handle(self, event: Event, now: float) -> None:
         """Take one fact in."""
+        self._heard |= isinstance(event, Updates | SessionUp | Refresh)
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
@@ -145,7 +148,8 @@ class Core:
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
             case _:
-                self._place()
+                if self._heard:
+                    self._place()
                 self._kernel(event, now)
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
@@ -349,6 +353,7 @@ class Core:
 
     def _place(self) -> None:
         """Bring desired routes up to date: only then can the kernel's be compared with them."""
+        self._heard = False
         for network in self.networks.values():
             self.planner.place(network)
 

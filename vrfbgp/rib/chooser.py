@@ -25,7 +25,8 @@ class Chooser:
         """Choose the next best paths too."""
         self._hops = hops
         self._last: tuple[PeerId, IPAddress, Chosen] | None = None
-        self._sole: dict[tuple[PeerId, IPAddress], Chosen] = {}
+        self._sole: dict[tuple[int, int], tuple[PeerId, IPAddress, Chosen]] = {}
+        """By the identity of the two: their hashes take longer than all else."""
         self._joined: dict[tuple[tuple[Chosen, ...], tuple[Chosen, ...]], Chosen] = {}
 
     def forget(self) -> None:
@@ -40,14 +41,15 @@ class Chooser:
         last = self._last
         if last is not None and last[0] is peer and last[1] is next_hop:
             return last[2]
-        chosen = self._sole.get((peer, next_hop))
-        if chosen is None:
-            chosen = self._lead(path)
+        key = id(peer), id(next_hop)
+        last = self._sole.get(key)
+        if last is None:
+            last = peer, next_hop, self._lead(path)
             if len(self._sole) >= _REMEMBERED:
                 self._sole.clear()
-            self._sole[peer, next_hop] = chosen
-        self._last = peer, next_hop, chosen
-        return chosen
+            self._sole[key] = last
+        self._last = last
+        return last[2]
 
     def among(self, paths: tuple[Path, ...]) -> Chosen:
         """What is chosen of several: the best, and the next best that are not all among these."""
