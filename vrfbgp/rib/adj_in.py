@@ -10,7 +10,6 @@ with graceful restart, paths are *stale* until they are announced again, or swep
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import groupby
 
 from vrfbgp.model import Family, Nlri, Path, PeerId
@@ -71,7 +70,7 @@ class AdjRibIn:
         """The prefixes are now announced with `path`."""
         nlris = nlris if isinstance(nlris, list) else list(nlris)
         if path.peer is not self.peer:
-            path = replace(path, peer=self.peer)
+            path = Path(self.peer, path.attributes, path.internal, path.router_id)
         if self.stale:
             self.stale.difference_update(nlris)
         refusal = policy.refuses(path.attributes)

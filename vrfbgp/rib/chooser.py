@@ -37,7 +37,7 @@ class Chooser:
 
     def sole(self, path: Path) -> Chosen:
         """What is chosen where there is no other path."""
-        peer, next_hop = path.peer, path.attributes.next_hop
+        peer, next_hop = path.peer, path.next_hop
         last = self._last
         if last is not None and last[0] is peer and last[1] is next_hop:
             return last[2]
