@@ -3,12 +3,12 @@
 The way of a route from the wire to the kernel, by names:
 
     speaker: UPDATE octets ──▶ Core.handle(Updates) ──▶ Network.updates ──▶ Decoder.block
-      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy; marks prefixes)
-      ──▶ LocRib.changes (next hops resolved, best paths chosen) ──▶ Fib.learned (group of next hops)
-      ──▶ Delta.want (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
+      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy) ──▶ Table.put / drop (best paths chosen)
+      ──▶ LocRib.changes (from what was chosen to what is) ──▶ Routes.learned (group of next hops)
+      ──▶ Delta.told (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
 
-`handle` only takes facts in and marks what they touch. `effects` then does what follows, once, however
-many events there were: plan (uplinks, bootstrap routes, rules, sessions), choose, reconcile, announce.
+`handle` takes facts in. `effects` then does what follows, once, however many events there were: plan
+(uplinks, bootstrap routes, rules, sessions), place what was chosen, reconcile, announce.
 
 What is asked for, in which order, keeps the promises: the rule and the routes that a session's own packets
 need stand before the session is configured; a gateway's address is announced after its rules stand, and

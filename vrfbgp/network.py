@@ -158,7 +158,8 @@ class Network:
                 for family, nlri, _ in found.withdrawn:
                     gone.setdefault(family, []).extend(nlri)
                 continue
-            self._withdraw(session, gone)
+            if gone:
+                self._withdraw(session, gone)
             self._apply(session, paths, found)
         self._withdraw(session, gone)
         return resets
