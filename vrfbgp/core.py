@@ -3,12 +3,12 @@
 The way of a route from the wire to the kernel, by names:
 
     speaker: UPDATE octets ──▶ Core.handle(Updates) ──▶ Network.updates ──▶ Decoder.block
-      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy; marks prefixes)
-      ──▶ LocRib.changes (next hops resolved, best paths chosen) ──▶ Fib.learned (group of next hops)
-      ──▶ Delta.want (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
+      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy) ──▶ Table.put / drop (best paths chosen)
+      ──▶ LocRib.changes (from what was chosen to what is) ──▶ Routes.learned (group of next hops)
+      ──▶ Delta.told (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
 
-`handle` only takes facts in and marks what they touch. `effects` then does what follows, once, however
-many events there were: plan (uplinks, bootstrap routes, rules, sessions), choose, reconcile, announce.
+`handle` takes facts in. `effects` then does what follows, once, however many events there were: plan
+(uplinks, bootstrap routes, rules, sessions), place what was chosen, reconcile, announce.
 
 What is asked for, in which order, keeps the promises: the rule and the routes that a session's own packets
 need stand before the session is configured; a gateway's address is announced after its rules stand, and
@@ -113,6 +113,8 @@ class Core:
         one turn would lose its state here, but keep its session in the speaker, which was told nothing."""
         self._gone: dict[int, set[int]] = {}
         """Next hops that are gone, with their devices, until it is known whether these took them along."""
+        self._heard = False
+        """Peers said something since desired routes were brought up to date."""
         self._started = False
         self._overtaking: list[DeleteNexthop] = []
         """Urgent deletions, once more behind what they overtook: that may have made the next hops again."""
@@ -121,6 +123,7 @@ class Core:
 
     def handle(self, event: Event, now: float) -> None:
         """Take one fact in."""
+        self._heard |= isinstance(event, Updates | SessionUp | Refresh)
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
@@ -145,6 +148,8 @@ class Core:
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
             case _:
+                if self._heard:
+                    self._place()
                 self._kernel(event, now)
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
@@ -334,8 +339,7 @@ class Core:
                 self.planner.plan(self.intent, self.networks)
                 found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
-            for network in self.networks.values():
-                self.planner.place(network)
+            self._place()
             operations = self.reconciler.operations(now, self.serial + 1)
             operations[:0] = self._overtaking
             self._overtaking = []
@@ -346,6 +350,12 @@ class Core:
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
+
+    def _place(self) -> None:
+        """Bring desired routes up to date: only then can the kernel's be compared with them."""
+        self._heard = False
+        for network in self.networks.values():
+            self.planner.place(network)
 
     def _ask(self, now: float) -> None:
         """Sessions whose rule and routes stand, then the announcements that may go."""
