@@ -90,24 +90,27 @@ def load() -> Speak:
     from vrfbgp.speaker.channel import SPOOL_LIMIT, Channel
     from vrfbgp.speaker.connection import Wire
     from vrfbgp.speaker.lane import Lane
-    from vrfbgp.speaker.reactor import SpeakerReactor
+    from vrfbgp.speaker.reactor import Commands, Quiet, SpeakerReactor
     from vrfbgp.speaker.session import Session
 
     loop.Peer = Session
+    loop.Signal = Quiet
+    loop.API = Commands
     peer.Protocol = Lane
     protocol.Outgoing = Wire
 
     # Made here, as what is made once is shared; it reads its files when it is run.
     log.init(env)
+    log.init = lambda _: None
     paths: list[str] = []
     limit = spool_limit(SPOOL_LIMIT)
-    configuration = Configuration(paths)
+    reactor = SpeakerReactor(Configuration(paths))
 
     def speak(order: Order) -> int:
         paths.append(order.config)
         channel = Channel(socket.socket(fileno=order.channel), order.epoch, release, limit)
         loop.Processes = lambda: channel
-        return int(SpeakerReactor(configuration).run())
+        return int(reactor.run())
 
     return speak
 
