@@ -20,10 +20,14 @@ from collections.abc import Callable
 from typing import Any
 
 from vrfbgp.speaker.brood import Brood, Order
+from vrfbgp.speaker.compact import fill_gaps, gather
 
 Speak = Callable[[Order], int]
 EXABGP_VERSION = "5.0.15"
 SPOOL_VARIABLE = "VRFBGP_SPOOL_OCTETS"
+
+CACHES_FILLED = 10
+"""Rehearsals until the interpreter has specialised the code (PEP 659: after 8 runs or jumps back)."""
 
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
@@ -115,15 +119,32 @@ def load() -> Speak:
     return speak
 
 
+def lay_out() -> list[bytes]:
+    """Make what speakers share such that they write to little of it; keep what this returns."""
+    from exabgp.version import release
+
+    from vrfbgp.speaker.rehearsal import rehearse
+
+    try:
+        gather(lambda: rehearse(release))
+        for _ in range(CACHES_FILLED):
+            rehearse(release)
+    except Exception as error:
+        print(f"the rehearsal failed, each speaker takes some more memory: {error!r}", file=sys.stderr)
+    # Collected garbage would be written to in each speaker; what is frozen is not.
+    gc.collect()
+    fillings = fill_gaps()
+    gc.freeze()
+    return fillings
+
+
 def main(arguments: list[str]) -> int:
     """Fork speakers until the daemon ends. In a speaker: run until its channel ends; the exit status is
     ExaBGP's."""
     control = socket.socket(fileno=int(arguments[0]))
     speak = load()
     give_up_privileges()
-    # Collected garbage would be written to in each speaker; what is frozen is not.
-    gc.collect()
-    gc.freeze()
+    _fillings = lay_out()
     order = Brood(control).serve()
     return 0 if order is None else speak(order)
 
