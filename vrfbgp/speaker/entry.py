@@ -27,7 +27,7 @@ EXABGP_VERSION = "5.0.15"
 SPOOL_VARIABLE = "VRFBGP_SPOOL_OCTETS"
 
 CACHES_FILLED = 10
-"""Rehearsals until the interpreter has specialised the code (PEP 659: after 8 runs or jumps back)."""
+"""Rehearsals until the interpreter has specialised the code (PEP 659; CPython 3.11 does after 8 runs)."""
 
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
