@@ -6,6 +6,8 @@
 
 Three root tasks: the loop around the core, the watch on the config, the control socket. If one ends, all
 end, with the reason. Stopping leaves the kernel as it is: packets go on while a new daemon starts.
+
+`vrfbgp run` becomes `python -m vrfbgp.daemon OPTIONS`, so that nothing of the command line's libraries stays.
 """
 
 from __future__ import annotations
@@ -16,12 +18,12 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from vrfbgp import control, logs, views
+from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
 from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
@@ -29,29 +31,12 @@ from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
 from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.options import DaemonOptions
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
 log = logging.getLogger(__name__)
-
-RUN_DIR = Path("/run/vrfbgp")
-STATE_DIR = Path("/var/lib/vrfbgp")
-"""Defaults of the directories for sockets and speaker configs, and for what must survive a restart."""
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonOptions:
-    """The command line of `vrfbgp run`."""
-
-    config: tuple[Path, ...]
-    node: str | None = None
-    """Name of this node; None: the host name."""
-    labels: dict[str, str] = field(default_factory=dict)
-    run_dir: Path = RUN_DIR
-    state_dir: Path = STATE_DIR
-    log_format: str = "text"
-    log_level: str = "info"
 
 
 def run(options: DaemonOptions) -> int:
@@ -130,6 +115,7 @@ class Daemon:
                 node=self._options.node,
                 labels=self._options.labels,
                 host=node,
+                understand=understand_apart,
             )
             for event in self._source.first():
                 self._inbox.put(event)
@@ -228,3 +214,7 @@ class Daemon:
         refused = [str(problem) for problem in self._source.refused]
         applied = isinstance(event, ConfigLoaded)
         return {"changed": applied, "refused": refused}
+
+
+if __name__ == "__main__":
+    sys.exit(run(DaemonOptions.from_text(sys.argv[1])))

@@ -28,7 +28,18 @@ SOON = 0.01
 
 
 class Quiet(Signal):  # type: ignore[misc]
-    """SIGTERM ends the process at once and silently: the peers' graceful restart covers the gap."""
+    """SIGTERM ends the process at once and silently: the peers' graceful restart covers the gap.
+
+    Nothing is caught before `mark_ready`: it is made in the process that speakers are forked from.
+    """
+
+    def rearm(self) -> None:
+        if self._ready:
+            super().rearm()
+
+    def mark_ready(self) -> None:
+        super().mark_ready()
+        self.rearm()
 
     def sigterm(self, signum: int, frame: Any) -> None:
         os._exit(0)
@@ -85,9 +96,7 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
 
     def __init__(self, configuration: Any) -> None:
         super().__init__(configuration)
-        self.signal = Quiet()
         self.asynchronous = Queue()
-        self.api = Commands(self)
         # Who may do what is the daemon's decision, made before this process began.
         self.daemon.drop_privileges = lambda: True
 
