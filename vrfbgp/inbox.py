@@ -27,17 +27,17 @@ class Inbox:
         self._networks: dict[str, deque[SpeakerEvent]] = {}
         self._octets: dict[str, int] = {}
         self._room: dict[str, asyncio.Event] = {}
-        self._something = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
 
     def put(self, event: Event) -> None:
         """An event of the kernel or of the config."""
         self._first.append(event)
-        self._something.set()
+        self._wake()
 
     async def put_from(self, network: str, event: SpeakerEvent) -> None:
         """An event of a network's speaker; returns when the next is welcome."""
         self._networks.setdefault(network, deque()).append(event)
-        self._something.set()
+        self._wake()
         if isinstance(event, Updates):
             octets = self._octets[network] = self._octets.get(network, 0) + len(event.block)
             if octets > FULL:
@@ -50,11 +50,19 @@ class Inbox:
             # Let the sources in between two rounds of a long queue.
             await asyncio.sleep(0)
             return
-        self._something.clear()
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = None if timeout is None else loop.call_later(timeout, self._wake)
         try:
-            await asyncio.wait_for(self._something.wait(), timeout)
-        except TimeoutError:
-            return
+            await self._waiting
+        finally:
+            self._waiting = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def take(self) -> Iterator[Event]:
         """One round."""

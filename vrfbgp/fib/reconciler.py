@@ -234,6 +234,18 @@ class Reconciler:
             del self._unconfirmed[rule]
         return news
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing waits for an acknowledgement, a retry or an answer, and next hops and rules are as desired."""
+        return not (
+            len(self.retry)
+            or self._unconfirmed
+            or self._unread
+            or self._reading
+            or len(self.rules)
+            or len(self.nexthops.delta)
+        )
+
     def lost(self, peer: PeerId) -> list[DeleteNexthop]:
         """The peer is dead. These deletions, ahead of all else, end its part in every route at once."""
         return self.nexthops.lost(peer)
