@@ -26,7 +26,7 @@ class Inbox:
         self._first: deque[Event] = deque()
         self._networks: dict[str, deque[SpeakerEvent]] = {}
         self._octets: dict[str, int] = {}
-        self._room: dict[str, asyncio.Event] = {}
+        self._room: dict[str, asyncio.Future[None]] = {}
         self._waiting: asyncio.Future[None] | None = None
 
     def put(self, event: Event) -> None:
@@ -34,15 +34,17 @@ class Inbox:
         self._first.append(event)
         self._wake()
 
-    async def put_from(self, network: str, event: SpeakerEvent) -> None:
-        """An event of a network's speaker; returns when the next is welcome."""
+    def put_from(self, network: str, event: SpeakerEvent) -> asyncio.Future[None] | None:
+        """An event of a network's speaker; what to wait for, if the next is not welcome yet."""
         self._networks.setdefault(network, deque()).append(event)
         self._wake()
         if isinstance(event, Updates):
             octets = self._octets[network] = self._octets.get(network, 0) + len(event.block)
             if octets > FULL:
-                room = self._room[network] = asyncio.Event()
-                await room.wait()
+                if network not in self._room:
+                    self._room[network] = asyncio.get_running_loop().create_future()
+                return self._room[network]
+        return None
 
     async def wait(self, timeout: float | None) -> None:
         """Until there is something to take, or the time (seconds) is over."""
@@ -78,4 +80,6 @@ class Inbox:
             if octets:
                 self._octets[network] -= octets
                 if self._octets[network] <= FULL and network in self._room:
-                    self._room.pop(network).set()
+                    room = self._room.pop(network)
+                    if not room.done():
+                        room.set_result(None)

@@ -147,7 +147,7 @@ class Network:
         for found in decoder.block(event.block):
             if isinstance(found, SessionError):
                 return [ResetSession(event.peer, found.code, found.subcode)]
-            session.updates += 1
+            session.updates += found.messages
             self._apply(session, paths, found)
         return []
 
