@@ -150,7 +150,9 @@ def run(seconds: float = float("inf"), seed: int = 0, mutants: float = float("in
         count += 1
         terms, body = rng.choice(TERMS), mutant(rng, corpus)
         message = wire.header(19 + len(body)) + body
-        data = message + rng.choice((b"", message, rng.randbytes(rng.randrange(40)), run_around(rng, message)))
+        data = message + rng.choice(
+            (b"", message, rng.randbytes(rng.randrange(40)), run_around(rng, message))
+        )
         try:
             found = _decode(_decoder(terms), data)
             assert found[:1] == _decode(long_lived[terms], message), "an older decoder says otherwise"

@@ -105,6 +105,28 @@ def test_twenty_thousand_prefixes_in_odd_pieces_arrive_as_they_were(lab: Lab) ->
     asyncio.run(scenario())
 
 
+def test_updates_that_come_one_by_one_are_gathered_and_none_is_lost_at_the_end(lab: Lab) -> None:
+    async def scenario() -> None:
+        count = 1000
+        with raw_peer(lab) as peer:
+            async with witness(lab) as speaker:
+                speaker.speaker.configure((session(),))
+                await peer.open(CAPABILITIES)
+                up = await speaker.expect(SessionUp)
+                for number in range(count):
+                    peer.writer.write(update(number))
+                    await peer.writer.drain()
+                    await asyncio.sleep(0.0005)
+                peer.writer.write(message(3, b"\6\2"))
+                peer.writer.close()
+                down = await speaker.expect(SessionDown, epoch=up.epoch)
+                assert down.cause.kind is DownKind.NOTIFICATION_RECEIVED
+                assert speaker.octets() == b"".join(map(update, range(count)))
+                assert sum(isinstance(e, Updates) for e in speaker.events) < count / 2
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     ("bad", "answer"),
     [

@@ -236,7 +236,7 @@ class Reconciler:
 
     @property
     def at_rest(self) -> bool:
-        """Nothing waits for an acknowledgement, a retry or an answer, and next hops and rules are as desired."""
+        """Nothing waits for an answer or a retry, and next hops and rules are as desired."""
         return not (
             len(self.retry)
             or self._unconfirmed

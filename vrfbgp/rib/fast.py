@@ -158,7 +158,12 @@ class Fast:
                 streak += 1
             elif (run_of := runs.announcements(data, at, reach, min(limit, at + window))) is not None:
                 nlri, stop = run_of
-                took(new(of_update, ((), (new(of_routes, (family, nlri, attributes, ())),), None, (), len(nlri))))
+                took(
+                    new(
+                        of_update,
+                        ((), (new(of_routes, (family, nlri, attributes, ())),), None, (), len(nlri)),
+                    )
+                )
                 at = stop
                 window *= 2
                 continue

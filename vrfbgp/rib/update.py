@@ -41,7 +41,10 @@ class Announced(NamedTuple):
 
 
 class Update(NamedTuple):
-    """One UPDATE, or a run of them that are alike. Apply `withdrawn` first: a prefix in both is announced (RFC 4271 4.3)."""
+    """One UPDATE, or a run of them that are alike.
+
+    Apply `withdrawn` first: a prefix in both is announced (RFC 4271 4.3).
+    """
 
     withdrawn: tuple[Prefixes, ...] = ()
     """With what was announced, if the message is treated as withdraw."""

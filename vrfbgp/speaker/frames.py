@@ -65,7 +65,7 @@ class Frames(asyncio.Protocol):
         unread, at, front = self._unread, 0, HEADER.size
         try:
             while len(unread) - at >= front:
-                kind, index, number, length = read_header(unread[at : at + front])
+                kind, index, number, length = read_header(bytes(unread[at : at + front]))
                 end = at + front + length
                 if end > len(unread):
                     break
@@ -82,8 +82,11 @@ class Frames(asyncio.Protocol):
         self._awaited = None
         if self._ended.done():
             return
-        if done.cancelled() or (error := done.exception()) is not None:
-            self._ended.set_exception(ConnectionAbortedError("cancelled") if done.cancelled() else error)
+        try:
+            done.result()
+        except (Exception, asyncio.CancelledError) as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            self._ended.set_exception(ConnectionAbortedError("nobody takes frames") if cancelled else error)
             return
         self._transport.resume_reading()
         self._give()

@@ -6,10 +6,6 @@ and all that is sent. Its hold timer runs on the messages that `read_message` yi
 UPDATEs yields one.
 
 ExaBGP reads exactly the octets of each message, so that nothing is in its hands when the lane begins.
-
-A turn of ExaBGP's loop costs as much as a hundred UPDATEs. So a peer that sends them one by one is read at most
-every `REST` seconds: after a read that brought little, soon behind another such one, the lane rests, and what
-comes meanwhile comes at once. A message that comes alone does not wait, nor does bulk.
 """
 
 from __future__ import annotations
@@ -30,13 +26,10 @@ from exabgp.reactor.network.error import LostConnection, NotConnected
 from exabgp.reactor.protocol import Protocol
 
 from vrfbgp.speaker.framing import OPEN, ROUTE_REFRESH, UPDATE, Framer
+from vrfbgp.speaker.rest import Rest
 from vrfbgp.speaker.wire import Kind
 
 READ_AT_ONCE = 1 << 18
-LITTLE = 1 << 12
-"""Octets: a read that brings fewer may be followed by a rest."""
-REST = 0.003
-"""Seconds."""
 
 FAMILIES = {(1, 1): "ipv4", (2, 1): "ipv6"}
 """AFI and SAFI of what we speak: unicast."""
@@ -72,16 +65,8 @@ class Lane(Protocol):  # type: ignore[misc]
         self.framer: Framer | None = None
         self.drained = False
         """The last turn took all that the socket had."""
-        self._rests_until = self._read_at = 0.0
+        self.rest = Rest()
         peer.trying(self)
-
-    def rest(self) -> float:
-        """Seconds for which nothing is to be read yet, 0: none."""
-        return max(0.0, self._rests_until - time.monotonic()) if self._rests_until else 0.0
-
-    def wake(self) -> None:
-        """Read at once: the peer hung up."""
-        self._rests_until = 0.0
 
     def validate_open(self) -> None:
         super().validate_open()
@@ -112,7 +97,7 @@ class Lane(Protocol):  # type: ignore[misc]
                 self.peer.recv_timer.check_ka_timer(_SOME_UPDATES)
             yield _NOP
             return
-        if self.rest():
+        if self.rest.left(time.monotonic()):
             yield _NOP
             return
         data = self._read()
@@ -137,7 +122,7 @@ class Lane(Protocol):  # type: ignore[misc]
             raise Notify(fault.code, fault.subcode, fault.data)
         # Also for a part of a message: a long one on a slow line is a sign of life.
         yield _SOME_UPDATES
-        if len(data) < LITTLE:
+        if len(data) < READ_AT_ONCE:
             self.drained = True
             yield _NOP
 
@@ -155,13 +140,8 @@ class Lane(Protocol):  # type: ignore[misc]
         if not data:
             connection.close()
             raise LostConnection(f"{connection.peer} closed the connection")
-        self._plan_rest(len(data))
+        self.rest.read(len(data), time.monotonic())
         return data
-
-    def _plan_rest(self, octets: int) -> None:
-        before, self._read_at = self._read_at, time.monotonic()
-        little = octets < LITTLE
-        self._rests_until = self._read_at + REST if little and self._read_at < before + 2 * REST else 0.0
 
     def _demarcation(self, octets: bytes) -> bool:
         """Tell of a BoRR or an EoRR. False: it is a request, which is ExaBGP's to answer."""

@@ -149,7 +149,7 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
                 events = select.POLLIN
             if channel.full and peer.fsm == FSM.ESTABLISHED:
                 events &= ~select.POLLIN
-            elif pause := lane.rest():
+            elif pause := lane.rest.left(time.monotonic()):
                 events = events & ~select.POLLIN | select.POLLRDHUP
                 resting[io.fileno()] = lane
                 limit = min(limit, pause)
@@ -157,5 +157,5 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
                 poller.register(io, events)
         for descriptor, _ in poller.poll(limit * 1000):
             if descriptor in resting:
-                # Only the end of a session is waited for, or room to write.
-                resting[descriptor].wake()
+                # The peer hung up, or there is room to write.
+                resting[descriptor].rest.end()
