@@ -109,7 +109,7 @@ class Core:
         self._host_reads: set[ReadRequest] = _HOST_READS.copy()
         """What must be known of the node before anything is decided."""
         self._replan = False
-        self._stirred = True
+        self.stirred = True
         """Something was handled that may have effects."""
         self._asking = True
         """Something happened that sessions and announcements depend on."""
@@ -130,7 +130,7 @@ class Core:
     def handle(self, event: Event, now: float) -> None:
         """Take one fact in."""
         quiet = isinstance(event, Applied) and self._awaited_by_nobody(event)
-        self._stirred |= not quiet
+        self.stirred |= not quiet
         self._asking |= not (quiet or isinstance(event, Updates))
         match event:
             case Updates():
@@ -320,9 +320,13 @@ class Core:
 
     # -- effects out --
 
+    def stir(self) -> None:
+        """Have `effects` look at everything, whatever was handled."""
+        self.stirred = self._asking = True
+
     def effects(self, now: float) -> Effects:
         """What is to be done because of all that was handled since."""
-        if not self._stirred and (self._due is None or now < self._due):
+        if not self.stirred and (self._due is None or now < self._due):
             return Effects(serial=self.serial, wake=self._due)
         if self._loaded is not None:
             loaded, self._loaded = self._loaded, None
@@ -366,7 +370,7 @@ class Core:
                 self._ask(now)
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
-        self._stirred, self._due = False, self._wake(now)
+        self.stirred, self._due = False, self._wake(now)
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._due)
 
     def _ask(self, now: float) -> None:

@@ -32,12 +32,12 @@ class Inbox:
     def put(self, event: Event) -> None:
         """An event of the kernel or of the config."""
         self._first.append(event)
-        self._wake()
+        self.wake()
 
     def put_from(self, network: str, event: SpeakerEvent) -> asyncio.Future[None] | None:
         """An event of a network's speaker; what to wait for, if the next is not welcome yet."""
         self._networks.setdefault(network, deque()).append(event)
-        self._wake()
+        self.wake()
         if isinstance(event, Updates):
             octets = self._octets[network] = self._octets.get(network, 0) + len(event.block)
             if octets > FULL:
@@ -54,7 +54,7 @@ class Inbox:
             return
         loop = asyncio.get_running_loop()
         self._waiting = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, self._wake)
+        timer = None if timeout is None else loop.call_later(timeout, self.wake)
         try:
             await self._waiting
         finally:
@@ -62,7 +62,13 @@ class Inbox:
             if timer is not None:
                 timer.cancel()
 
-    def _wake(self) -> None:
+    @property
+    def holds_first(self) -> bool:
+        """Whether events of the kernel or of the config wait."""
+        return bool(self._first)
+
+    def wake(self) -> None:
+        """End the waiting, if somebody waits."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -46,7 +47,7 @@ def test_every_cut_gives_the_same(cuts: list[int]) -> None:
         found: list[Taken] = []
         frames, _ = made(lambda one: found.append(one))
         places = [0, *sorted(cuts), len(OCTETS)]
-        for begin, end in zip(places, places[1:], strict=False):
+        for begin, end in itertools.pairwise(places):
             frames.data_received(OCTETS[begin:end])
         assert found == SOME
         frames.connection_lost(None)
