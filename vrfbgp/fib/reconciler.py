@@ -259,7 +259,7 @@ class Reconciler:
         self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
         batch: list[Step] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
-        if ReadNexthops() not in self._pending_reads():
+        if len(self.nexthops.delta) and ReadNexthops() not in self._pending_reads():
             creations = self.nexthops.creations(self.retry.waiting(now))
             self._assume(creations)
             batch += creations
@@ -272,7 +272,7 @@ class Reconciler:
         self._assume(batch)
         if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
             self._replaced = serial
-        if self._nothing_held():
+        if len(self.nexthops.delta) and self._nothing_held():
             deletions = self.nexthops.deletions()
             self._assume(deletions)
             batch += deletions

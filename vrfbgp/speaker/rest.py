@@ -1,8 +1,8 @@
 """When a peer's socket is read again: UPDATEs that come one by one are gathered for a moment.
 
 A turn of ExaBGP's loop costs as much as a hundred UPDATEs, and so does what follows from a read in the
-daemon. So after a read that brought little, soon behind another one, a lane rests, and what comes meanwhile is
-read at once. A message that comes alone does not wait, nor does bulk, nor the end of a session.
+daemon. So after a read that brought little, soon behind another one, a lane rests, and what comes meanwhile
+is read at once. A message that comes alone does not wait, nor does bulk, nor the end of a session.
 """
 
 from __future__ import annotations
