@@ -157,9 +157,6 @@ class Session(Peer):  # type: ignore[misc]
 
     def run(self) -> Any:
         action = super().run()
-        if action == ACTION.NOW and self.proto is not None and self.proto.drained:
-            # It would try to read once more, after a turn of the whole loop.
-            action = super().run()
         if action == ACTION.NOW and self.stuck:
             return ACTION.LATER
         return action
