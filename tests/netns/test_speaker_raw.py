@@ -44,6 +44,7 @@ from vrfbgp.events import (
     RefreshPhase,
     SessionDown,
     SessionUp,
+    SpeakerEvent,
     SpeakerExited,
     SpeakerStarted,
     Updates,
@@ -333,11 +334,24 @@ def test_a_consumer_that_stalls_costs_bounded_memory_and_no_session(lab: Lab) ->
                 assert memory(pid) < SPOOL_LIMIT + (64 << 20)
                 speaker.gate.set()
                 await sending
-                await until(lambda: len(speaker.octets()) == count * len(filler), "all of it", 60)
+                # It may take longer than the hold time until all has been taken.
+                alive = asyncio.create_task(keep_alive(peer.writer))
+                await until(lambda: length(speaker.events) == count * len(filler), "all of it", 60)
+                alive.cancel()
                 assert speaker.octets() == filler * count
                 assert [e for e in speaker.events if isinstance(e, SessionUp | SessionDown)] == [up]
 
     asyncio.run(scenario())
+
+
+async def keep_alive(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(message(4))
+        await asyncio.sleep(0.5)
+
+
+def length(events: list[SpeakerEvent]) -> int:
+    return sum(len(event.block) for event in events if isinstance(event, Updates))
 
 
 def sockets_hold() -> int:
