@@ -8,7 +8,8 @@ The way of a route from the wire to the kernel, by names:
       ──▶ Delta.told (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
 
 `handle` takes facts in. `effects` then does what follows, once, however many events there were: plan
-(uplinks, bootstrap routes, rules, sessions), place what was chosen, reconcile, announce.
+(uplinks, bootstrap routes, rules, sessions), place what was chosen, reconcile, announce. What depends on
+nothing that changed is left out: UPDATEs come a thousand times as often as all else.
 
 What is asked for, in which order, keeps the promises: the rule and the routes that a session's own packets
 need stand before the session is configured; a gateway's address is announced after its rules stand, and
@@ -55,7 +56,7 @@ from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, Step
+from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
@@ -108,6 +109,13 @@ class Core:
         self._host_reads: set[ReadRequest] = _HOST_READS.copy()
         """What must be known of the node before anything is decided."""
         self._replan = False
+        self.stirred = True
+        """Something was handled that may have effects."""
+        self._asking = True
+        """Something happened that sessions and announcements depend on."""
+        self._delicate = 0
+        """Serial of the last batch that more waits for than the next one."""
+        self._due: float | None = None
         self._loaded: Intent | None = None
         """A config that is not acted on yet. Only the newest of a turn is: a peer that is gone and back in
         one turn would lose its state here, but keep its session in the speaker, which was told nothing."""
@@ -124,6 +132,9 @@ class Core:
     def handle(self, event: Event, now: float) -> None:
         """Take one fact in."""
         self._heard |= isinstance(event, Updates | SessionUp | Refresh)
+        quiet = isinstance(event, Applied) and self._awaited_by_nobody(event)
+        self.stirred |= not quiet
+        self._asking |= not (quiet or isinstance(event, Updates))
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
@@ -151,6 +162,10 @@ class Core:
                 if self._heard:
                     self._place()
                 self._kernel(event, now)
+
+    def _awaited_by_nobody(self, applied: Applied) -> bool:
+        """Whether it tells what was counted on, of nothing but learned routes."""
+        return not applied.failures and self._delicate <= self.acked and self.reconciler.at_rest
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
         network = self.networks.get(event.peer.network)
@@ -310,8 +325,14 @@ class Core:
 
     # -- effects out --
 
+    def stir(self) -> None:
+        """Have `effects` look at everything, whatever was handled."""
+        self.stirred = self._asking = True
+
     def effects(self, now: float) -> Effects:
         """What is to be done because of all that was handled since."""
+        if not self.stirred and (self._due is None or now < self._due):
+            return Effects(serial=self.serial, wake=self._due)
         if self._loaded is not None:
             loaded, self._loaded = self._loaded, None
             self._configure(loaded, now)
@@ -335,7 +356,7 @@ class Core:
         operations: list[Step] = []
         if self.intent is not None and not self._host_reads:
             if self._replan:
-                self._replan = False
+                self._replan, self._asking = False, True
                 self.planner.plan(self.intent, self.networks)
                 found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
@@ -346,10 +367,15 @@ class Core:
             if operations:
                 self.serial += 1
                 self.planner.note_batch(self.serial, operations)
-            self._ask(now)
+                if not all(isinstance(step, RouteRun) for step in operations):
+                    self._delicate = self.serial
+            if self._asking:
+                self._asking = False
+                self._ask(now)
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
-        return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
+        self.stirred, self._due = False, self._wake(now)
+        return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._due)
 
     def _place(self) -> None:
         """Bring desired routes up to date: only then can the kernel's be compared with them."""

@@ -26,7 +26,7 @@ from vrfbgp import control, logs, views
 from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
-from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
+from vrfbgp.events import Applied, ConfigLoaded, Event, KernelEvent, LinksRead, TableRead
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
@@ -106,7 +106,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        await self._kernel.start(self._inbox.put)
+        await self._kernel.start(self._hear)
         try:
             node = await self._look_around()
             self._source = Source(
@@ -151,6 +151,15 @@ class Daemon:
                     main[event.family] = event
                 self._core.handle(event, time.monotonic())
         return host_facts(socket.gethostname(), links, main.values())
+
+    def _hear(self, event: KernelEvent) -> None:
+        """An event of the kernel. That a batch is through is mostly no reason for a turn."""
+        if isinstance(event, Applied) and not self._inbox.holds_first:
+            self._core.handle(event, time.monotonic())
+            if self._core.stirred:
+                self._inbox.wake()
+        else:
+            self._inbox.put(event)
 
     async def _turn(self) -> None:
         """The loop around the core."""

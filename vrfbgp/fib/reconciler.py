@@ -235,6 +235,18 @@ class Reconciler:
             del self._unconfirmed[rule]
         return news
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing waits for an answer or a retry, and next hops and rules are as desired."""
+        return not (
+            len(self.retry)
+            or self._unconfirmed
+            or self._unread
+            or self._reading
+            or len(self.rules)
+            or len(self.nexthops.delta)
+        )
+
     def lost(self, peer: PeerId) -> list[DeleteNexthop]:
         """The peer is dead. These deletions, ahead of all else, end its part in every route at once."""
         return self.nexthops.lost(peer)
@@ -248,7 +260,7 @@ class Reconciler:
         self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
         batch: list[Step] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
-        if ReadNexthops() not in self._pending_reads():
+        if len(self.nexthops.delta) and ReadNexthops() not in self._pending_reads():
             creations = self.nexthops.creations(self.retry.waiting(now))
             self._assume(creations)
             batch += creations
@@ -261,7 +273,7 @@ class Reconciler:
         self._assume(batch)
         if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
             self._replaced = serial
-        if self._nothing_held():
+        if len(self.nexthops.delta) and self._nothing_held():
             deletions = self.nexthops.deletions()
             self._assume(deletions)
             batch += deletions

@@ -141,6 +141,7 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         poller.register(channel.io, select.POLLIN | (select.POLLOUT if channel.waiting else 0))
         now = time.time()
         limit = TICK
+        resting: dict[int, Any] = {}
         for peer in self._peers.values():
             if peer.proto is None and not peer.generator:
                 # Between two tries, or about to be dropped.
@@ -157,6 +158,13 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
                 events = select.POLLIN
             if channel.full and peer.fsm == FSM.ESTABLISHED:
                 events &= ~select.POLLIN
+            elif pause := lane.rest.left(time.monotonic()):
+                events = events & ~select.POLLIN | select.POLLRDHUP
+                resting[io.fileno()] = lane
+                limit = min(limit, pause)
             if events:
                 poller.register(io, events)
-        poller.poll(limit * 1000)
+        for descriptor, _ in poller.poll(limit * 1000):
+            if descriptor in resting:
+                # The peer hung up, or there is room to write.
+                resting[descriptor].rest.end()
