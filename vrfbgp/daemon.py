@@ -4,8 +4,9 @@
     speakers ─▶ Inbox ─▶ Core.handle ─▶ Core.effects ─▶ Kernel (writer, readers, watch)
     kernel ─▶ Inbox ────────┘                    └─▶ log
 
-Three root tasks: the loop around the core, the watch on the config, the control socket. If one ends, all
-end, with the reason. Stopping leaves the kernel as it is: packets go on while a new daemon starts.
+Four root tasks: the loop around the core, the watch on the config, the control socket, and the process that
+writes to the kernel. If one ends, all end, with the reason. Stopping leaves the kernel as it is: packets go
+on while a new daemon starts.
 """
 
 from __future__ import annotations
@@ -139,6 +140,7 @@ class Daemon:
                     tasks.create_task(self._turn(), name="core"),
                     tasks.create_task(self._follow_config(self._source), name="config"),
                     tasks.create_task(self._serve(), name="control"),
+                    tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
                 await self._stopping.wait()
                 for root in roots:
