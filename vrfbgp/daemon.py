@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vrfbgp import control, logs, views
+from vrfbgp import control, logs, privileges, views
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
 from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
@@ -110,7 +110,7 @@ class Daemon:
         self._options = options
         self._core = Core()
         self._inbox = Inbox()
-        self._kernel = Kernel()
+        self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None

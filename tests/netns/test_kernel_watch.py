@@ -239,12 +239,12 @@ async def test_lost_events_are_told_and_watching_goes_on(bench: Bench) -> None:
     # This blocks the event loop, as a core that is behind would: the socket's buffer overflows.
     bench.by_others(*routes)
     await bench.until(Overrun)
-    # New socket, and nothing of the flood comes after the word that all must be read again.
+    # Nothing of the flood comes after the word that all must be read again.
     assert len(await bench.table(500)) == 80_000
     bench.sh("ip route del 1.0.7.0/24 table 500")
     gone = await bench.until(RouteGone, since=bench.events.index(Overrun()), seconds=SOON)
     assert gone.route.key.nlri == bytes((24, 1, 0, 7))
-    # The new socket has the filter too.
+    # The filter is there still.
     since = len(bench.events)
     await bench.done(DeleteRoute(v4("1.0.8.0/24")))
     bench.sh("ip route del 1.0.9.0/24 table 500")

@@ -45,9 +45,13 @@ _Prompt = ReadLinks | _Lookup
 
 
 class Kernel:
-    """The edge to the kernel of the network namespace it is started in."""
+    """The edge to the kernel of the network namespace it is started in.
 
-    def __init__(self) -> None:
+    `unprivileged` is called when all is open that needs a privilege, before there are threads.
+    """
+
+    def __init__(self, unprivileged: Callable[[], None] = lambda: None) -> None:
+        self._unprivileged = unprivileged
         self._hold = Hold()
         self._order = Order(self._write, self._read_in_order)
         self._refreshing: dict[ReadRequest, bool] = {}
@@ -67,6 +71,7 @@ class Kernel:
         await self._process.start()
         self._watch = Watch(self._process.port_ids, self._seen, self._refresh)
         self._watch.start()
+        self._unprivileged()
         self._ordered: Worker[ReadRequest] = Worker("kernel-ordered", self._dump_in_order, self._not_read)
         self._prompt: Worker[_Prompt] = Worker("kernel-prompt", self._perform_prompt, self._not_performed)
         self._running = True
