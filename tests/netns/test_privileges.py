@@ -23,17 +23,10 @@ def capabilities(pid: int) -> set[int]:
     return {number for number in range(64) if found >> number & 1}
 
 
-def writer_of(daemon: int) -> int:
-    """The child that writes."""
-    children = Path(f"/proc/{daemon}/task/{daemon}/children").read_text().split()
-    [pid] = [int(pid) for pid in children if b"scribe.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return pid
-
-
 def test_only_the_process_that_writes_may_write(working: World) -> None:
     assert working.daemon.process is not None
     daemon = working.daemon.process.pid
-    writer = writer_of(daemon)
+    writer = working.writer_process()
     assert CAP_NET_ADMIN in capabilities(writer)
     others = set(working.daemon_processes()) - {writer}
     assert daemon in others
@@ -48,7 +41,7 @@ def test_only_the_process_that_writes_may_write(working: World) -> None:
 def test_without_the_process_that_writes_the_daemon_ends_and_routes_stay(working: World) -> None:
     world = working
     assert world.daemon.process is not None
-    os.kill(writer_of(world.daemon.process.pid), signal.SIGKILL)
+    os.kill(world.writer_process(), signal.SIGKILL)
     assert world.daemon.process.wait(30) == 70
     world.wait_logged("the process that writes to the kernel ended with status -9")
     assert world.route(500, SERVED) is not None
