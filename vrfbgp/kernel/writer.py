@@ -89,7 +89,8 @@ class Writer(asyncio.Protocol):
         """Not told yet."""
         self._unmade: deque[Batch] = deque()
         """Those of them that are not all in chunks yet."""
-        self._sent: deque[tuple[Batch, Chunk]] = deque()
+        self._sent: deque[tuple[Batch, Chunk, int]] = deque()
+        """What is not answered yet, and how many octets it was; the octets themselves are not kept."""
         self._ahead = 0
         self._read = bytearray()
         self._transport: asyncio.WriteTransport | None = None
@@ -131,8 +132,8 @@ class Writer(asyncio.Protocol):
                 break
             answers = bytes(self._read[REPLY.size : REPLY.size + size])
             del self._read[: REPLY.size + size]
-            batch, chunk = self._sent.popleft()
-            self._ahead -= len(chunk.octets)
+            batch, chunk, count = self._sent.popleft()
+            self._ahead -= count
             batch.answered(refused(chunk, answers, unsent, lost))
         self._proceed()
 
@@ -144,11 +145,11 @@ class Writer(asyncio.Protocol):
             if chunk is None:
                 self._unmade.popleft()
                 continue
-            last = chunk.first + len(chunk.operations) - 1
-            self._transport.write(FRAME.pack(len(chunk.octets), last))
-            self._transport.write(chunk.octets)
-            self._sent.append((batch, chunk))
-            self._ahead += len(chunk.octets)
+            octets, chunk.octets = chunk.octets, bytearray()
+            self._transport.write(FRAME.pack(len(octets), chunk.first + len(chunk.operations) - 1))
+            self._transport.write(octets)
+            self._sent.append((batch, chunk, len(octets)))
+            self._ahead += len(octets)
         while self._batches and self._batches[0].through:
             batch = self._batches.popleft()
             told = Applied(batch.serial, tuple(batch.failures))
