@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.netns.kernel_bench import PATIENCE, Bench, in_namespace, v4
+from vrfbgp.events import Overrun
 from vrfbgp.kernel.process import WriterEnded
 from vrfbgp.model import Inline
 from vrfbgp.operations import AddRoute, DeleteRoute
@@ -68,6 +71,31 @@ async def test_stopping_ends_it_behind_all_that_was_asked_for(bench: Bench) -> N
     assert all(event.failures == () for event in bench.applied)
     assert gone(pid)
     assert bench.sh("ip route show table 500").split()[0] == "198.51.100.0/24"
+
+
+@in_namespace
+async def test_stopping_waits_for_what_is_urgent(bench: Bench) -> None:
+    pid = bench.kernel._process.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    bench.kernel.apply_at_once([AddRoute(v4("203.0.113.0/24"), 77)])
+    stopping = asyncio.create_task(bench.kernel.stop())
+    async with asyncio.timeout(PATIENCE):
+        while any(thread.name.startswith("kernel-") for thread in threading.enumerate()):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        os.kill(pid, signal.SIGCONT)
+        await stopping
+    # It was refused, and that was told.
+    assert Overrun() in bench.events
+
+
+@in_namespace
+async def test_it_takes_answers_from_the_kernel_alone(bench: Bench) -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as other:
+        for port_id in bench.kernel._process.port_ids:
+            with pytest.raises(ConnectionRefusedError):
+                other.sendto(bytes(64), (port_id, 0))
 
 
 DAEMON = """

@@ -6,14 +6,14 @@ knows no route, and imports little, as it is in memory beside the daemon. On eac
 messages, which are sent as they are, and the kernel's answers go back. Channels and netlink sockets are
 inherited, by their numbers; each pair has a thread, as what is urgent waits for no one.
 
-The end of the daemon is the end of its channels; what it had not sent by then is not sent any more.
+The end of the daemon is the end of its channels, and of this: of what then is under way one chunk is sent to
+its end, and no other.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import select
 import struct
 import sys
 from _thread import start_new_thread
@@ -31,15 +31,13 @@ _ERROR = 2
 
 def serve(channel: int, netlink: int) -> None:
     """Send what comes, answer each frame in turn, until the channel ends. OSError if it breaks."""
-    ended = select.poll()
-    ended.register(channel, 0)
     frame = bytearray()
     while header := _exactly(channel, memoryview(bytearray(FRAME.size))):
         size, last = FRAME.unpack(header)
         if size > len(frame):
             frame = bytearray(size)
         octets = _exactly(channel, memoryview(frame)[:size])
-        if not octets or ended.poll(0):
+        if not octets:
             return
         answers, unsent, lost = b"", 0, 0
         try:
