@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from vrfbgp.events import Event, SpeakerEvent, Updates
 
-ROUND = 1 << 19
+ROUND = 1 << 20
 """Octets of UPDATEs that one network has in a round."""
 FULL = 8 << 20
 """Octets that wait for the core before the network's speaker is not read any more."""
