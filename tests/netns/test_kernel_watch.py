@@ -68,9 +68,10 @@ async def test_routes_of_others_in_any_table(bench: Bench) -> None:
 
 @in_namespace
 async def test_ecmp_of_ipv6_is_one_route(bench: Bench) -> None:
+    since = len(bench.events)
     bench.sh("ip -6 route add 2001:db8::/32 table 500 nexthop via fd00:1::2 nexthop via fd00:2::2")
     hops = ((ip_address("fd00:1::2"), bench.near), (ip_address("fd00:2::2"), bench.other))
-    seen = await bench.until(RouteSeen, seconds=SOON)
+    seen = await bench.until(RouteSeen, since=since, seconds=SOON)
     [read] = (await bench.table(500, Family.IPV6)).values()
     assert seen.route.nexthops == read.nexthops == hops
 
