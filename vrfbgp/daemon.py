@@ -4,8 +4,9 @@
     speakers ─▶ Inbox ─▶ Core.handle ─▶ Core.effects ─▶ Kernel (writer, readers, watch)
     kernel ─▶ Inbox ────────┘                    └─▶ log
 
-Three root tasks: the loop around the core, the watch on the config, the control socket. If one ends, all
-end, with the reason. Stopping leaves the kernel as it is: packets go on while a new daemon starts.
+Four root tasks: the loop around the core, the watch on the config, the control socket, and the process that
+writes to the kernel. If one ends, all end, with the reason. Stopping leaves the kernel as it is: packets go
+on while a new daemon starts.
 
 `vrfbgp run` becomes `python -m vrfbgp.daemon OPTIONS`, so that nothing of the command line's libraries stays.
 """
@@ -22,7 +23,7 @@ import sys
 import time
 from typing import Any
 
-from vrfbgp import control, logs, views
+from vrfbgp import control, logs, privileges, views
 from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
@@ -94,7 +95,7 @@ class Daemon:
         self._options = options
         self._core = Core()
         self._inbox = Inbox()
-        self._kernel = Kernel()
+        self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
@@ -125,6 +126,7 @@ class Daemon:
                     tasks.create_task(self._turn(), name="core"),
                     tasks.create_task(self._follow_config(self._source), name="config"),
                     tasks.create_task(self._serve(), name="control"),
+                    tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
                 await self._stopping.wait()
                 for root in roots:
