@@ -112,8 +112,8 @@ def run(
     _one_of("--log-format", log_format, ("text", "json"))
     _one_of("--log-level", log_level, ("debug", "info", "warning", "error"))
     labels = _labels(label)
-    from vrfbgp.daemon import DaemonOptions
-    from vrfbgp.daemon import run as run_daemon
+    from vrfbgp.itself import become
+    from vrfbgp.options import DaemonOptions
 
     options = DaemonOptions(
         config=tuple(config),
@@ -125,7 +125,7 @@ def run(
         log_format=log_format,
         log_level=log_level,
     )
-    raise typer.Exit(run_daemon(options))
+    become("vrfbgp.daemon", options.text())
 
 
 @app.command()

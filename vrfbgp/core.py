@@ -3,12 +3,13 @@
 The way of a route from the wire to the kernel, by names:
 
     speaker: UPDATE octets ──▶ Core.handle(Updates) ──▶ Network.updates ──▶ Decoder.block
-      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy; marks prefixes)
-      ──▶ LocRib.changes (next hops resolved, best paths chosen) ──▶ Fib.learned (group of next hops)
-      ──▶ Delta.want (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
+      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy) ──▶ Table.put / drop (best paths chosen)
+      ──▶ LocRib.changes (from what was chosen to what is) ──▶ Routes.learned (group of next hops)
+      ──▶ Delta.told (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
 
-`handle` only takes facts in and marks what they touch. `effects` then does what follows, once, however
-many events there were: plan (uplinks, bootstrap routes, rules, sessions), choose, reconcile, announce.
+`handle` takes facts in. `effects` then does what follows, once, however many events there were: plan
+(uplinks, bootstrap routes, rules, sessions), place what was chosen, reconcile, announce. What depends on
+nothing that changed is left out: UPDATEs come a thousand times as often as all else.
 
 What is asked for, in which order, keeps the promises: the rule and the routes that a session's own packets
 need stand before the session is configured; a gateway's address is announced after its rules stand, and
@@ -55,21 +56,19 @@ from vrfbgp.fib.rounds import Rounds
 from vrfbgp.host import Host
 from vrfbgp.intent import Intent, Problem
 from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
-from vrfbgp.network import LOST, Network
+from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, Step
+from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
 from vrfbgp.repairs import Repairs
 from vrfbgp.requests import (
-    CountTable,
     ReadLinks,
     ReadNexthops,
     ReadRequest,
     ReadRules,
     ReadTable,
-    ResetSession,
     SpeakerRequest,
 )
 
@@ -109,8 +108,7 @@ class Core:
         self.problems = Problems()
         self.refused: tuple[Problem, ...] = ()
         """Why the newest config was refused; empty if the running one is the newest."""
-        self.repairs = Repairs(self.reconciler.contests)
-        self.rounds = Rounds(compare_every)
+        self.repairs = Repairs(self.reconciler, Rounds(compare_every))
         self.serial = 0
         self.acked = 0
         self.planner = Planner(self.host, self.reconciler)
@@ -118,16 +116,23 @@ class Core:
         self._asked: list[SpeakerRequest] = []
         self._notes: list[Note] = []
         self._reads: set[ReadRequest] = set()
-        self._suspected: set[ReadRequest] = set()
-        """What is read since a comparison found it different, or as part of one."""
         self._host_reads: set[ReadRequest] = _HOST_READS.copy()
         """What must be known of the node before anything is decided."""
         self._replan = False
+        self.stirred = True
+        """Something was handled that may have effects."""
+        self._asking = True
+        """Something happened that sessions and announcements depend on."""
+        self._delicate = 0
+        """Serial of the last batch that more waits for than the next one."""
+        self._due: float | None = None
         self._loaded: Intent | None = None
         """A config that is not acted on yet. Only the newest of a turn is: a peer that is gone and back in
         one turn would lose its state here, but keep its session in the speaker, which was told nothing."""
         self._gone: dict[int, set[int]] = {}
         """Next hops that are gone, with their devices, until it is known whether these took them along."""
+        self._heard = False
+        """Peers said something since desired routes were brought up to date."""
         self._started = False
         self._overtaking: list[DeleteNexthop] = []
         """Urgent deletions, once more behind what they overtook: that may have made the next hops again."""
@@ -136,6 +141,10 @@ class Core:
 
     def handle(self, event: Event, now: float) -> None:
         """Take one fact in."""
+        self._heard |= isinstance(event, Updates | SessionUp | Refresh)
+        quiet = isinstance(event, Applied) and self._awaited_by_nobody(event)
+        self.stirred |= not quiet
+        self._asking |= not (quiet or isinstance(event, Updates))
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
@@ -160,7 +169,13 @@ class Core:
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
             case _:
+                if self._heard:
+                    self._place()
                 self._kernel(event, now)
+
+    def _awaited_by_nobody(self, applied: Applied) -> bool:
+        """Whether it tells what was counted on, of nothing but learned routes."""
+        return not applied.failures and self._delicate <= self.acked and self.reconciler.at_rest
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
         network = self.networks.get(event.peer.network)
@@ -227,13 +242,11 @@ class Core:
                 self._reads.discard(ReadTable(table, family))
                 if table != MAIN_TABLE:
                     wrong = reconciler.table_read(table, family, routes, ours)
-                    self._found(ReadTable(table, family), f"table {table}", "routes", wrong, now)
+                    self.repairs.read(ReadTable(table, family), wrong, now)
                 self.host.table_read(table, family, routes)
                 self._replan = True
-            case TableCounted(table, family):
-                if self.rounds.differs(event, now):
-                    reconciler.read_again(ReadTable(table, family))
-                    self._suspected.add(ReadTable(table, family))
+            case TableCounted():
+                self.repairs.counted(event, now)
             case TablesRead(tables):
                 reconciler.tables_read(tables)
             case RouteSeen(route):
@@ -256,7 +269,7 @@ class Core:
                 self.host.rules[family] = rules
             case NexthopsRead(nexthops):
                 wrong = reconciler.nexthops_read(nexthops)
-                self._found(ReadNexthops(), "next hops", "next hops", wrong, now)
+                self.repairs.read(ReadNexthops(), wrong, now)
             case NexthopSeen(nexthop):
                 if FIRST_ID <= nexthop.id <= LAST_ID:
                     reconciler.read_again(ReadNexthops())
@@ -323,20 +336,19 @@ class Core:
         if wrong:
             self.repairs.undone(key, now)
 
-    def _found(self, answered: ReadRequest, what: str, kind: str, wrong: int, now: float) -> None:
-        """Something was read; if for the comparison's sake, what was wrong with it counts."""
-        if answered in self._suspected:
-            self._suspected.discard(answered)
-            if wrong:
-                self.repairs.compared(what, kind, wrong, now)
-
     def _note(self, code: Code, peer: PeerId, text: str, *, warning: bool = False) -> None:
         self._notes.append(Note(code, f"peer {peer}", text, warning))
 
     # -- effects out --
 
+    def stir(self) -> None:
+        """Have `effects` look at everything, whatever was handled."""
+        self.stirred = self._asking = True
+
     def effects(self, now: float) -> Effects:
         """What is to be done because of all that was handled since."""
+        if not self.stirred and (self._due is None or now < self._due):
+            return Effects(serial=self.serial, wake=self._due)
         if self._loaded is not None:
             loaded, self._loaded = self._loaded, None
             self._configure(loaded, now)
@@ -363,42 +375,37 @@ class Core:
         operations: list[Step] = []
         if self.intent is not None and not self._host_reads:
             if self._replan or self.repairs.fights_changed(now):
-                self._replan = False
+                self._replan, self._asking = False, True
                 self.planner.plan(self.intent, self.networks, now)
-                self._look_for_peers(now)
+                self._asked += self.planner.moved(self.networks)
+                self._notes += self.planner.unreached(self.networks, now)
                 found = self.intent.problems + self.planner.problems + tuple(self.repairs.problems(now))
                 self._notes += self.problems.now(found)
-            for network in self.networks.values():
-                self.planner.place(network)
+            self._place()
             operations = self.reconciler.operations(now, self.serial + 1)
             operations[:0] = self._overtaking
             self._overtaking = []
             if operations:
                 self.serial += 1
                 self.planner.note_batch(self.serial, operations)
-                self.rounds.wrote(operations)
+                self.repairs.rounds.wrote(operations)
+                if not all(isinstance(step, RouteRun) for step in operations):
+                    self._delicate = self.serial
             elif self.acked == self.serial:
-                self._compare(now)
-            self._ask(now)
+                self._reads.update(self.repairs.compare(now))
+            if self._asking:
+                self._asking = False
+                self._ask(now)
         speakers, self._asked = self._asked, []
         notes, self._notes = self.repairs.notes() + self._notes, []
-        return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
+        self.stirred, self._due = False, self._wake(now)
+        return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._due)
 
-    def _look_for_peers(self, now: float) -> None:
-        """Sessions whose device or address is gone count as down, and as up when it is back."""
+    def _place(self) -> None:
+        """Bring desired routes up to date: only then can the kernel's be compared with them."""
+        self._heard = False
         for network in self.networks.values():
-            for peer in network.sessions:
-                ifindex = self.planner.footings.device(peer)
-                if ifindex is not None and network.moved(peer, ifindex):
-                    # RFC 4486 4, Other Configuration Change.
-                    self._asked.append(ResetSession(peer, 6, 6))
-                unreached = self.planner.footings.is_lost(peer, now)
-                if not network.reached(peer, unreached, now):
-                    continue
-                if unreached:
-                    self._note(Code.PEER_DOWN, peer, describe(LOST), warning=True)
-                else:
-                    self._note(Code.PEER_UP, peer, "it is reached again; the session goes on")
+            self.planner.place(network)
 
     def _ask(self, now: float) -> None:
         """Sessions whose rule and routes stand, then the announcements that may go."""
@@ -410,17 +417,6 @@ class Core:
         requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
         self._asked += requests
         self._notes += notes
-
-    def _compare(self, now: float) -> None:
-        match self.rounds.due(now, self.reconciler.slices):
-            case CountTable() as count:
-                self._reads.add(count)
-            case None:
-                pass
-            case request:
-                self.reconciler.read_again(request)
-                if request == ReadNexthops():
-                    self._suspected.add(request)  # Of rules, each one is told.
 
     def _due_reads(self) -> list[ReadRequest]:
         reads = [*self._reads, *self.reconciler.reads()]
@@ -436,5 +432,5 @@ class Core:
         if any(network.has_dead for network in self.networks.values()):
             return now
         others = [self.reconciler.retry.next(now), self.reconciler.contests.next(now)]
-        others += [self.planner.footings.deadline(), self.rounds.deadline(), self.repairs.deadline()]
+        others += [self.planner.footings.deadline(), self.repairs.deadline(now)]
         return min((time for time in (*times, *others) if time is not None and time > now), default=None)

@@ -4,8 +4,11 @@
     speakers ─▶ Inbox ─▶ Core.handle ─▶ Core.effects ─▶ Kernel (writer, readers, watch)
     kernel ─▶ Inbox ────────┘                    └─▶ log
 
-Three root tasks: the loop around the core, the watch on the config, the control socket. If one ends, all
-end, with the reason. Stopping leaves the kernel as it is: packets go on while a new daemon starts.
+Four root tasks: the loop around the core, the watch on the config, the control socket, and the process that
+writes to the kernel. If one ends, all end, with the reason. Stopping leaves the kernel as it is: packets go
+on while a new daemon starts.
+
+`vrfbgp run` becomes `python -m vrfbgp.daemon OPTIONS`, so that nothing of the command line's libraries stays.
 """
 
 from __future__ import annotations
@@ -16,45 +19,25 @@ import gc
 import logging
 import signal
 import socket
+import sys
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from vrfbgp import control, logs, views
+from vrfbgp import control, logs, privileges, views
+from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
-from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
-from vrfbgp.fib.rounds import PERIOD
+from vrfbgp.events import Applied, ConfigLoaded, Event, KernelEvent, LinksRead, TableRead
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
 from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.options import DaemonOptions
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
 log = logging.getLogger(__name__)
-
-RUN_DIR = Path("/run/vrfbgp")
-STATE_DIR = Path("/var/lib/vrfbgp")
-"""Defaults of the directories for sockets and speaker configs, and for what must survive a restart."""
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonOptions:
-    """The command line of `vrfbgp run`."""
-
-    config: tuple[Path, ...]
-    node: str | None = None
-    """Name of this node; None: the host name."""
-    labels: dict[str, str] = field(default_factory=dict)
-    run_dir: Path = RUN_DIR
-    state_dir: Path = STATE_DIR
-    compare_every: float | None = PERIOD
-    """Seconds in which all that is ours in the kernel is compared once; None: never."""
-    log_format: str = "text"
-    log_level: str = "info"
 
 
 def run(options: DaemonOptions) -> int:
@@ -112,7 +95,7 @@ class Daemon:
         self._options = options
         self._core = Core(options.compare_every)
         self._inbox = Inbox()
-        self._kernel = Kernel()
+        self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
@@ -124,7 +107,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        await self._kernel.start(self._inbox.put)
+        await self._kernel.start(self._hear)
         try:
             node = await self._look_around()
             self._source = Source(
@@ -133,6 +116,7 @@ class Daemon:
                 node=self._options.node,
                 labels=self._options.labels,
                 host=node,
+                understand=understand_apart,
             )
             for event in self._source.first():
                 self._inbox.put(event)
@@ -142,6 +126,7 @@ class Daemon:
                     tasks.create_task(self._turn(), name="core"),
                     tasks.create_task(self._follow_config(self._source), name="config"),
                     tasks.create_task(self._serve(), name="control"),
+                    tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
                 await self._stopping.wait()
                 for root in roots:
@@ -168,6 +153,15 @@ class Daemon:
                     main[event.family] = event
                 self._core.handle(event, time.monotonic())
         return host_facts(socket.gethostname(), links, main.values())
+
+    def _hear(self, event: KernelEvent) -> None:
+        """An event of the kernel. That a batch is through is mostly no reason for a turn."""
+        if isinstance(event, Applied) and not self._inbox.holds_first:
+            self._core.handle(event, time.monotonic())
+            if self._core.stirred:
+                self._inbox.wake()
+        else:
+            self._inbox.put(event)
 
     async def _turn(self) -> None:
         """The loop around the core."""
@@ -231,3 +225,7 @@ class Daemon:
         refused = [str(problem) for problem in self._source.refused]
         applied = isinstance(event, ConfigLoaded)
         return {"changed": applied, "refused": refused}
+
+
+if __name__ == "__main__":
+    sys.exit(run(DaemonOptions.from_text(sys.argv[1])))

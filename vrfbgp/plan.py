@@ -17,9 +17,11 @@ from vrfbgp.footing import Footings
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, Problem, Reason, Severity
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
-from vrfbgp.network import Network, session_config
+from vrfbgp.network import LOST, Network, session_config
+from vrfbgp.notes import Code, Note
+from vrfbgp.notification import describe
 from vrfbgp.operations import AddRoute, AddRule, ReplaceRoute, Step
-from vrfbgp.requests import ConfigureSpeaker, SessionConfig, SpeakerRequest
+from vrfbgp.requests import ConfigureSpeaker, ResetSession, SessionConfig, SpeakerRequest
 from vrfbgp.steering import gateway_rules, session_rule
 from vrfbgp.uplinks import attach
 
@@ -44,6 +46,7 @@ class Planner:
         problems: list[Problem] = []
         for network in networks.values():
             network.attach(attach(network.intent, self._host))
+            self.place(network)
             problems += network.uplinks.problems
         undecided = self._plan_places(networks, problems)
         for name, place in self.places.items():
@@ -66,21 +69,40 @@ class Planner:
         self.problems = tuple(problems)
 
     def place(self, network: Network) -> None:
-        """Bring the network's desired routes up to date."""
+        """Bring the network's desired routes up to date: before anybody compares them with the kernel's."""
         place = self.places.get(network.intent.name)
         if place is None:
             network.loc.discard_changes()
             return
         for change in network.loc.changes():
-            self.routes.learned(place, change.family, change.nlris, change.members, change.backup)
+            self.routes.learned(place, change.family, change.nlris, change.before, change.now)
 
     def retire(self, network: Network, asked: list[SpeakerRequest]) -> None:
         """The network is gone from the config: its speaker ends, its routes are no longer wanted."""
         name = network.intent.name
-        self._unplace(name)
+        self._unplace(network)
         self._sessions.pop(name, None)
         if network.configured:
             asked.append(ConfigureSpeaker(name, ()))
+
+    def moved(self, networks: Mapping[str, Network]) -> list[SpeakerRequest]:
+        """End sessions whose peer is on another device now: Other Configuration Change (RFC 4486 4)."""
+        return [
+            ResetSession(peer, 6, 6)
+            for network in networks.values()
+            for peer in network.sessions
+            if (device := self.footings.device(peer)) is not None and network.moved(peer, device)
+        ]
+
+    def unreached(self, networks: Mapping[str, Network], now: float) -> Iterator[Note]:
+        """Take sessions whose device or address is gone for down, and for up when it is back."""
+        for network in networks.values():
+            for peer in network.sessions:
+                lost = self.footings.is_lost(peer, now)
+                if network.reached(peer, lost, now):
+                    code = Code.PEER_DOWN if lost else Code.PEER_UP
+                    text = describe(LOST) if lost else "it is reached again; the session goes on"
+                    yield Note(code, f"peer {peer}", text, warning=lost)
 
     def note_batch(self, serial: int, operations: Iterable[Step]) -> None:
         """Remember the last batch that sessions and announcements must wait for."""
@@ -172,7 +194,7 @@ class Planner:
                 undecided = True
             elif not self._was_ours(place.table) and (refusal := self._in_use(name, place.table)):
                 problems.append(refusal)
-                self._unplace(name)
+                self._unplace(network)
             else:
                 moving[name] = place
         while taken := [name for name, place in moving.items() if self._is_taken(place.table, moving)]:
@@ -181,7 +203,7 @@ class Planner:
                 del moving[name]
         # Two networks may exchange their tables: all leave before one arrives.
         for name in moving:
-            self._unplace(name)
+            self._unplace(networks[name])
         for name, place in moving.items():
             self._arrive(networks[name], place)
         return undecided
@@ -193,10 +215,13 @@ class Planner:
     def _arrive(self, network: Network, place: Place) -> None:
         """Give the network its place; what it has learned goes along."""
         self.places[network.intent.name] = place
+        self.routes.follow(place, network.loc.tables)
         network.loc.choose_again()
+        self.place(network)
 
-    def _unplace(self, name: str) -> None:
-        if place := self.places.pop(name, None):
+    def _unplace(self, network: Network) -> None:
+        self.place(network)
+        if place := self.places.pop(network.intent.name, None):
             self.routes.close(place)
 
     def _barred(self, network: Network, networks: Iterable[Network]) -> frozenset[int]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from vrfbgp.fib.contests import Contests
+from vrfbgp.events import TableCounted
 from vrfbgp.fib.draft import Key
+from vrfbgp.fib.reconciler import Reconciler
+from vrfbgp.fib.rounds import Rounds
 from vrfbgp.intent import Problem, Reason, Severity
 from vrfbgp.model import RouteKey, Rule
 from vrfbgp.notes import Code, Note
+from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadTable
 
 DOUBT = 1.0
 """Seconds that an event may take."""
@@ -24,14 +27,18 @@ TOLD = 20
 class Repairs:
     """All repairs of one life."""
 
-    def __init__(self, contests: Contests) -> None:
+    def __init__(self, reconciler: Reconciler, rounds: Rounds) -> None:
+        self.rounds = rounds
         self.found: Counter[str] = Counter()
         """By kind of object: `routes`, `rules`, `next hops`."""
         self.missed = 0
         """Objects, among these, that only a comparison found."""
         self._alleged: list[tuple[float, str, str, int]] = []
         """What a comparison found, until it is known whether an event was on its way."""
-        self._contests = contests
+        self._reconciler = reconciler
+        self._contests = reconciler.contests
+        self._suspected: set[ReadRequest] = set()
+        """What is read since a count of it differed, or for the comparison's sake."""
         self._notes: list[Note] = []
         self._untold = 0
         self._fought: set[Key] = set()
@@ -47,8 +54,35 @@ class Repairs:
         self._note(f"{name(key)} was changed or deleted by somebody else; it is put right")
         self._contests.undone(key, now)
 
+    def compare(self, now: float) -> list[ReadRequest]:
+        """What is to be asked for the comparison's sake, once all that was handed out is acknowledged."""
+        request = self.rounds.due(now, self._reconciler.slices)
+        if isinstance(request, CountTable):
+            return [request]
+        if request is not None:
+            self._reconciler.read_again(request)
+        if request == ReadNexthops():
+            self._suspected.add(request)  # Of rules, each one is told.
+        return []
+
+    def counted(self, event: TableCounted, now: float) -> None:
+        """A table was counted; one that differs is read."""
+        if self.rounds.differs(event, now):
+            request = ReadTable(event.table, event.family)
+            self._reconciler.read_again(request)
+            self._suspected.add(request)
+
+    def read(self, request: ReadTable | ReadNexthops, wrong: int, now: float) -> None:
+        """So many objects were not as they should be; that counts, if it was read by suspicion."""
+        if request in self._suspected:
+            self._suspected.discard(request)
+            if wrong and isinstance(request, ReadTable):
+                self.compared(f"table {request.table}", "routes", wrong, now)
+            elif wrong:
+                self.compared("next hops", "next hops", wrong, now)
+
     def compared(self, what: str, of_kind: str, wrong: int, now: float) -> None:
-        """A comparison found so many objects that were not as they should be. It counts after a moment."""
+        """A comparison found so many."""
         self._alleged.append((now + DOUBT, what, of_kind, wrong))
 
     def explain(self) -> None:
@@ -63,9 +97,13 @@ class Repairs:
             self._note(f"{what}: the comparison found {wrong} {of_kind} that were not right; now they are")
         self._alleged = [found for found in self._alleged if found[0] > now]
 
-    def deadline(self) -> float | None:
-        """When `settle` has something to do."""
-        return min((found[0] for found in self._alleged), default=None)
+    def deadline(self, now: float) -> float | None:
+        """When `settle` or `compare` has something to do."""
+        times = [found[0] for found in self._alleged]
+        if (comparison := self.rounds.deadline()) is not None:
+            # What is outstanding comes first, and may end without a word.
+            times.append(max(comparison, now + DOUBT))
+        return min(times, default=None)
 
     def fights_changed(self, now: float) -> bool:
         """Whether a fight has begun or ended since the last call."""

@@ -20,6 +20,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 
+from tests.netns.kernel_writes import write
 from vrfbgp.events import (
     Applied,
     KernelEvent,
@@ -31,7 +32,6 @@ from vrfbgp.events import (
 )
 from vrfbgp.kernel import Kernel
 from vrfbgp.kernel.netlink import NetlinkSocket
-from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import PROTOCOL, Family, KernelNexthop, KernelRoute, RouteKey, Rule, nlri_of
 from vrfbgp.operations import Failure, Operation, Step
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRules, ReadTable, ReadTables
@@ -97,7 +97,7 @@ class Bench:
         """Write as another process would: by another socket."""
         if self._foreign is None:
             self._foreign = NetlinkSocket()
-        assert Writer(self._foreign).apply(0, operations).failures == ()
+        assert write(self._foreign, *operations) == []
 
     def close(self) -> None:
         if self._foreign is not None:
@@ -114,17 +114,14 @@ class Bench:
     async def until_applied(self, serial: int) -> Applied:
         return await self.until(Applied, lambda event: event.serial == serial)
 
+    @property
+    def applied(self) -> list[Applied]:
+        """What was told of batches."""
+        return [event for event in self.events if isinstance(event, Applied)]
+
     async def urgent_done(self) -> None:
-        """Wait until the urgent thread is through with all that it was given."""
-        through = threading.Event()
-        worker = self.kernel._urgent._worker
-        perform = worker._perform
-        worker._perform = lambda operations: perform(operations) if operations else through.set()
-        try:
-            worker.put(())
-            assert await asyncio.to_thread(through.wait, PATIENCE)
-        finally:
-            worker._perform = perform
+        """Wait until all that was urgent is done: no batch overtakes it."""
+        await self.done()
 
     async def done(self, *operations: Step) -> None:
         """Apply; all must succeed."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from functools import partial
 
 import pytest
 
 from labs.netns.manifests import felix, network
+from labs.netns.supervisor import kill
 from labs.netns.topology import SERVED, SERVER, Site
 from labs.netns.traffic import Probe
 from labs.netns.waiting import stays_true, wait_for
@@ -135,15 +134,11 @@ def test_x6_a_dead_router_of_another_network_holds_nothing_up(world: World) -> N
 def test_x14_a_speaker_that_dies_is_started_again_and_the_routes_stay(working: World) -> None:
     world = working
     assert world.daemon.process is not None
-    children = set(world.daemon_processes()) - {world.daemon.process.pid}
+    children = set(world.daemon_processes()) - {world.daemon.process.pid, world.writer_process()}
     assert children
     with Probe(world.workload("red"), SERVER) as probe:
         probe.wait_answers("red")
-        for pid in children:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        kill(children)
         for site in world.topology.sites:
             wait_for(partial(begun_again, site), 60, site.router.describe)
         probe.wait_answers("red", 50)

@@ -16,10 +16,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.unit.nodes import RED, Node
-from vrfbgp import __version__
+from vrfbgp import __version__, itself
 from vrfbgp.cli import NO_DAEMON, app
 from vrfbgp.control import SOCKET, Control
 from vrfbgp.model import IPAddress, KernelRoute
+from vrfbgp.options import DaemonOptions
 from vrfbgp.views import answer
 
 MANIFESTS = """\
@@ -116,16 +117,15 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def options(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `run` hands to the daemon; it ends with 7."""
-    from vrfbgp import daemon
-
+    """What `run` hands to the daemon that it becomes; that ends with 7."""
     given: list[Any] = []
 
-    def run(found: object) -> int:
-        given.append(found)
-        return 7
+    def become(module: str, text: str) -> None:
+        assert module == "vrfbgp.daemon"
+        given.append(DaemonOptions.from_text(text))
+        raise SystemExit(7)
 
-    monkeypatch.setattr(daemon, "run", run)
+    monkeypatch.setattr(itself, "become", become)
     return given
 
 
@@ -161,8 +161,6 @@ def test_all_of_it_can_be_said_by_the_environment(options: list[Any]) -> None:
 
 
 def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
-    from vrfbgp.daemon import DaemonOptions
-
     vrfbgp("run", "--config", "/a")
     assert options == [DaemonOptions(config=(Path("/a"),))]
 
@@ -186,12 +184,22 @@ def test_a_wrong_command_line_ends_with_2(words: tuple[str, ...], options: list[
     assert options == []
 
 
-def test_run_needs_neither_the_tables_nor_the_checks_of_other_commands() -> None:
-    script = (
-        "import sys, vrfbgp.cli; print([m for m in ('rich', 'pydantic', 'pyroute2') if m in sys.modules])"
-    )
+def test_the_command_line_is_quick_to_start() -> None:
+    assert loaded_by("vrfbgp.cli") == []
+
+
+def test_the_daemon_holds_neither_the_command_line_nor_what_reads_the_config() -> None:
+    assert loaded_by("vrfbgp.daemon") == []
+
+
+def loaded_by(module: str) -> list[str]:
+    """The large libraries that it brings, but what parses the command line in the module that does."""
+    large = {"rich", "pydantic", "pyroute2", "ruamel", "exabgp"}
+    if module != "vrfbgp.cli":
+        large.add("typer")
+    script = f"import sys, {module}; print(*({large} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
 
 
 def test_version_and_help() -> None:

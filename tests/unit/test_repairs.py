@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from vrfbgp.fib.contests import BURST, EVERY, Contests
+from vrfbgp.fib.contests import BURST, EVERY
+from vrfbgp.fib.reconciler import Reconciler
+from vrfbgp.fib.rounds import Rounds
 from vrfbgp.intent import Reason
 from vrfbgp.model import Action, Family, RouteKey, Rule
 from vrfbgp.repairs import DOUBT, TOLD, Repairs
@@ -10,17 +12,21 @@ from vrfbgp.repairs import DOUBT, TOLD, Repairs
 RULE = Rule(Family.IPV4, 103, None, None, Action.UNREACHABLE)
 
 
+def repairs_of_a_life() -> Repairs:
+    return Repairs(Reconciler(), Rounds(None))
+
+
 def route(number: int) -> RouteKey:
     return RouteKey(500, Family.IPV4, bytes((32, 192, 0, 2, number)))
 
 
 def test_they_are_counted_by_kind_and_told_by_name() -> None:
-    repairs = Repairs(Contests())
+    repairs = repairs_of_a_life()
     repairs.undone(route(1), 0.0)
     repairs.undone(RULE, 0.0)
     repairs.undone(0xB3000001, 0.0)
     repairs.compared("table 500", "routes", 7, 0.0)
-    assert repairs.deadline() == DOUBT
+    assert repairs.deadline(0.0) == DOUBT
     repairs.settle(DOUBT)
     assert repairs.found == {"routes": 8, "rules": 1, "next hops": 1}
     assert (repairs.total, repairs.missed) == (10, 7)
@@ -32,7 +38,7 @@ def test_they_are_counted_by_kind_and_told_by_name() -> None:
 
 
 def test_what_a_link_took_along_is_nobodys_deed() -> None:
-    repairs = Repairs(Contests())
+    repairs = repairs_of_a_life()
     repairs.compared("next hops", "next hops", 2, 0.0)
     repairs.settle(DOUBT / 2)
     repairs.explain()
@@ -42,7 +48,7 @@ def test_what_a_link_took_along_is_nobodys_deed() -> None:
 
 
 def test_a_flushed_table_is_told_in_some_lines_and_a_sum() -> None:
-    repairs = Repairs(Contests())
+    repairs = repairs_of_a_life()
     for number in range(200):
         repairs.undone(route(number), 0.0)
     told = repairs.notes()
@@ -51,7 +57,7 @@ def test_a_flushed_table_is_told_in_some_lines_and_a_sum() -> None:
 
 
 def test_a_fight_is_a_problem_while_it_lasts() -> None:
-    repairs = Repairs(Contests())
+    repairs = repairs_of_a_life()
     for _ in range(BURST):
         repairs.undone(route(1), 0.0)
     assert not repairs.fights_changed(0.0)

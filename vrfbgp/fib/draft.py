@@ -6,6 +6,7 @@ with it (`Gone`). Both ask once a next hop, not once a route.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from vrfbgp.fib.delta import Delta
@@ -34,6 +35,14 @@ def slot_of(route: KernelRoute) -> Slot:
     if not route.ours:
         return FOREIGN
     return route.value or DISFIGURED
+
+
+def blocked(slices: Mapping[tuple[int, Family, int], Delta[Nlri, Slot]]) -> Iterator[RouteKey]:
+    """Routes of ours whose place a foreign route has taken."""
+    for (table, family, metric), delta in slices.items():
+        for nlri, desired, actual in delta.pending():
+            if desired is not None and actual is FOREIGN:
+                yield RouteKey(table, family, nlri, metric)
 
 
 class Draft:

@@ -33,6 +33,7 @@ from types import MappingProxyType
 
 from vrfbgp.fib.contests import Contests
 from vrfbgp.fib.delta import Delta
+from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
@@ -76,7 +77,7 @@ class Reconciler:
 
     def __init__(self) -> None:
         self.nexthops = Nexthops()
-        self.slices: dict[Slice, Delta[Nlri, Slot]] = {}
+        self.slices: dict[Slice, RouteDelta] = {}
         self.rules: Delta[Rule, bool] = Delta()
         self.retry: Retry[Key] = Retry()
         self.contests = Contests()
@@ -99,11 +100,11 @@ class Reconciler:
         self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
         self._unread.update(ReadRules(family) for family in Family)
 
-    def slice(self, table: int, family: Family, metric: int) -> Delta[Nlri, Slot]:
+    def slice(self, table: int, family: Family, metric: int) -> RouteDelta:
         """The state of one slice; a table that was never read is asked for before it is written."""
         delta = self.slices.get((table, family, metric))
         if delta is None:
-            delta = self.slices[table, family, metric] = Delta()
+            delta = self.slices[table, family, metric] = RouteDelta()
             self._unread.add(ReadTable(table, family))
         return delta
 
@@ -153,7 +154,7 @@ class Reconciler:
                     of_metric[route.key.nlri] = slot
         wrong = 0
         for metric, actual in found.items():
-            delta = self.slices.setdefault((table, family, metric), Delta())
+            delta = self.slices.setdefault((table, family, metric), RouteDelta())
             before = len(delta)
             delta.saw_all(actual)
             self._searched.pop((table, family, metric), None)
@@ -236,6 +237,18 @@ class Reconciler:
             del self._unconfirmed[rule]
         return news
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing waits for an answer or a retry, and next hops and rules are as desired."""
+        return not (
+            len(self.retry)
+            or self._unconfirmed
+            or self._unread
+            or self._reading
+            or len(self.rules)
+            or len(self.nexthops.delta)
+        )
+
     def lost(self, peer: PeerId) -> list[DeleteNexthop]:
         """The peer is dead. These deletions, ahead of all else, end its part in every route at once."""
         return self.nexthops.lost(peer)
@@ -249,7 +262,7 @@ class Reconciler:
         self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
         batch: list[Step] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
-        if ReadNexthops() not in self._pending_reads():
+        if len(self.nexthops.delta) and ReadNexthops() not in self._pending_reads():
             creations = self.nexthops.creations(self._waiting(now))
             self._assume(creations)
             batch += creations
@@ -262,7 +275,7 @@ class Reconciler:
         self._assume(batch)
         if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
             self._replaced = serial
-        if self._nothing_held():
+        if len(self.nexthops.delta) and self._nothing_held():
             deletions = self.nexthops.deletions()
             self._assume(deletions)
             batch += deletions
@@ -271,13 +284,6 @@ class Reconciler:
                 for operation in expanded(step):
                     self.retry.attempted(key_of(operation), serial)
         return batch
-
-    def blocked(self) -> Iterator[RouteKey]:
-        """Routes of ours whose place a foreign route has taken."""
-        for (table, family, metric), delta in self.slices.items():
-            for nlri, desired, actual in delta.pending():
-                if desired is not None and actual is FOREIGN:
-                    yield RouteKey(table, family, nlri, metric)
 
     def _forget_settled(self) -> None:
         """Drop failures of what has come right by itself, or is no longer wanted."""
@@ -313,12 +319,16 @@ class Reconciler:
             if not len(delta) or ReadTable(table, family) in reads:
                 continue
             fresh: list[Step] = []
+            going: list[Step] = []
             if not len(self.retry):
-                for group, nlris in delta.take_fresh():
-                    if isinstance(group, int) and standing[group]:
-                        fresh.append(AddRoutes(*of, nlris, array("I", (group,)) * len(nlris)))
+                for slot, nlris in delta.take_fresh():
+                    if isinstance(slot, int) and standing[slot]:
+                        fresh.append(AddRoutes(*of, nlris, array("I", (slot,)) * len(nlris)))
                     else:
                         delta.lack(nlris)
+                for slot, nlris in delta.take_gone():
+                    if not (isinstance(slot, int) and gone[slot]):
+                        going.append(DeleteRoutes(*of, nlris))
             draft = Draft(*of)
             vanished: list[Nlri] = []
             for nlri, desired, actual in chain(delta.changed(), self._to_sweep(of)):
@@ -338,8 +348,8 @@ class Reconciler:
                 delta.saw(nlri, None)
             written += draft.written() + fresh
             if draft.gone:
-                run = DeleteRoutes(*of, draft.gone)
-                (removals if table in self.tables else clearances).append(run)
+                going.append(DeleteRoutes(*of, draft.gone))
+            (removals if table in self.tables else clearances).extend(going)
         return written, removals, clearances
 
     def _to_sweep(self, of: Slice) -> Iterator[tuple[Nlri, None, Slot]]:

@@ -29,7 +29,6 @@ from vrfbgp.operations import (
 )
 from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadRules
 
-PERIOD = 300.0
 AGAIN = 1.0
 """Seconds; the latter until a count that differs is repeated."""
 Slices = Mapping[tuple[int, Family, int], Delta[Nlri, Slot]]

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import islice
 
 from vrfbgp.core import Core
-from vrfbgp.fib.draft import FOREIGN
+from vrfbgp.fib.draft import FOREIGN, blocked
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Problem, Severity
 from vrfbgp.model import Family, Inline
 from vrfbgp.network import Network
@@ -187,8 +187,8 @@ def _kernel(core: Core, now: float) -> Json:
         "repairs": core.repairs.total,
         "repaired": dict(core.repairs.found),
         "comparison": {
-            "every": core.rounds.period,
-            "compared": core.rounds.compared,
+            "every": core.repairs.rounds.period,
+            "compared": core.repairs.rounds.compared,
             "missed": core.repairs.missed,
         },
         "contested": [
@@ -197,6 +197,6 @@ def _kernel(core: Core, now: float) -> Json:
         ],
         "blocked": {
             "count": differing[FOREIGN],
-            "first": [str(key) for key in islice(reconciler.blocked(), SHOWN)],
+            "first": [str(key) for key in islice(blocked(reconciler.slices), SHOWN)],
         },
     }

@@ -66,7 +66,7 @@ class Bench:
         self.red.bury()
         for change in self.red.loc.changes():
             for nlri in change.nlris:
-                (self.chosen.add if change.members else self.chosen.discard)(nlri)
+                (self.chosen.add if change.now.members else self.chosen.discard)(nlri)
         known = {
             nlri_of(ip_network(text)): text for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
         }
@@ -88,6 +88,20 @@ def test_only_the_session_that_is_up_is_heard(bench: Bench) -> None:
     assert bench.routes() == {"192.0.2.0/24"}
     assert not bench.down(epoch=1)
     assert bench.routes() == {"192.0.2.0/24"}, "the end of an older session"
+
+
+def test_within_a_block_the_last_word_counts(bench: Bench) -> None:
+    bench.up()
+    hop = str(ONE.id.address)
+    one, gone = wire.update(["192.0.2.0/24"], next_hop=hop), wire.update(withdraw=["192.0.2.0/24"])
+    both = wire.update(withdraw=["192.0.2.0/24", "203.0.113.0/24"])
+    bench.hear(gone + both + one + wire.update(["203.0.113.0/24"], next_hop=hop))
+    assert bench.routes() == {"192.0.2.0/24", "203.0.113.0/24"}
+    bench.hear(one + gone + gone)
+    assert bench.routes() == {"203.0.113.0/24"}
+    bench.hear(both + wire.message(nlri=b"\x40\x01\x02"))
+    assert bench.routes() == set(), "what came before the error counts"
+    assert bench.red.sessions[ONE.id].updates == 8
 
 
 def test_a_failed_try_is_remembered_and_ends_nothing(bench: Bench) -> None:
@@ -259,10 +273,14 @@ def test_a_changed_policy_is_applied_to_what_is_there() -> None:
     assert bench.routes() == set()
 
 
-def test_p12_of_a_peer_that_lists_no_family_nothing_is_kept(bench: Bench) -> None:
-    bench.up(restart=PeerRestart(120, restarting=False, forwarding=frozenset(), families=frozenset()))
+@pytest.mark.parametrize("listed", [frozenset[Family](), frozenset({V6})])
+def test_p12_a_peer_that_lists_no_family_of_the_session_is_dead_at_once(
+    bench: Bench, listed: frozenset[Family]
+) -> None:
+    bench.up(restart=PeerRestart(120, restarting=False, forwarding=frozenset(), families=listed))
     bench.announce("192.0.2.0/24")
     bench.down(LOST)
+    assert bench.red.take_dead() == [ONE.id], "its next hops go ahead of all else"
     assert bench.routes() == set()
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import pytest
 
+from vrfbgp.fib.draft import blocked
 from vrfbgp.fib.nexthops import FIRST_ID
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
 from vrfbgp.model import (
     METRIC,
+    NO_ROUTE,
     PROTOCOL,
     Action,
+    Chosen,
     Family,
     Inline,
     KernelNexthop,
     KernelRoute,
     Member,
+    Members,
     NexthopGroup,
     NexthopObject,
+    Nlri,
     PeerId,
     RouteKey,
     Rule,
@@ -57,6 +63,13 @@ def ours(nlri: bytes, nhid: int, table: int = 500) -> KernelRoute:
     return KernelRoute(key(nlri, table), PROTOCOL, nhid=nhid)
 
 
+class Choices(dict[Nlri, Chosen]):
+    """What is chosen for each prefix."""
+
+    def runs(self) -> Iterator[tuple[Nlri, Chosen]]:
+        return iter(self.items())
+
+
 class Bench:
     """A reconciler whose reads are answered as told."""
 
@@ -65,7 +78,12 @@ class Bench:
         self.reconciler.hold_rules = False
         self.reconciler.tables = frozenset({500})
         self.routes = Routes(self.reconciler)
+        self.chosen = Choices()
         self.serial = 0
+
+    def open(self) -> None:
+        self.routes.open(PLACE)
+        self.routes.follow(PLACE, {V4: self.chosen})
 
     def read(
         self,
@@ -94,14 +112,16 @@ class Bench:
     def applied(self, *failures: Failure, now: float = 0.0) -> list[Failure]:
         return self.reconciler.applied(self.serial, failures, now)
 
-    def learned(self, nlri: bytes, *members: Member) -> None:
-        self.routes.learned(PLACE, V4, [nlri], members)
+    def learned(self, nlri: bytes, *members: Member, backup: Members = ()) -> None:
+        before = self.chosen.pop(nlri, NO_ROUTE)
+        now = self.chosen[nlri] = Chosen(members, backup)
+        self.routes.learned(PLACE, V4, [nlri], before, now)
 
 
 @pytest.fixture
 def bench() -> Bench:
     bench = Bench()
-    bench.routes.open(PLACE)
+    bench.open()
     return bench
 
 
@@ -184,7 +204,7 @@ def test_a_foreign_route_in_our_place_is_left_alone_and_told(bench: Bench) -> No
     bench.read(KernelRoute(key(P), 4, nexthops=((None, 3),)))
     bench.learned(P, A)
     assert "AddRoute" not in kinds(bench.batch())
-    assert list(bench.reconciler.blocked()) == [key(P)]
+    assert list(blocked(bench.reconciler.slices)) == [key(P)]
     assert not bench.reconciler.route_gone(KernelRoute(key(P), 4, nexthops=((None, 3),)))
     assert AddRoute(key(P), FIRST_ID + 1) in bench.batch()
 
@@ -329,7 +349,7 @@ def test_objects_made_first_serve_routes_of_the_same_batch(bench: Bench) -> None
 
 def test_x7_a_dead_peers_routes_are_gone_without_a_word_for_each(bench: Bench) -> None:
     bench.read()
-    bench.routes.learned(PLACE, V4, [P], (A,), (B,))
+    bench.learned(P, A, backup=(B,))
     bench.learned(Q, A)
     assert AddRoute(key(P, metric=METRIC + 1), FIRST_ID + 3) in bench.batch()
     bench.applied()
@@ -363,3 +383,17 @@ def test_p23_a_next_hop_found_missing_puts_the_tables_in_doubt(bench: Bench) -> 
     bench.reconciler.table_read(500, V4, [])
     bench.reconciler.table_read(500, V6, [])
     assert AddRoute(key(P), FIRST_ID + 1) in bench.batch()
+
+
+def test_what_was_set_stands_before_what_is_learned(bench: Bench) -> None:
+    bench.learned(P, A)
+    bench.learned(Q, A)
+    slice_ = bench.reconciler.slices[500, V4, METRIC]
+    group = slice_.desired[P]
+    assert slice_.desired == {P: group, Q: group}
+    slice_.want(P, Inline(3))
+    assert slice_.desired == {P: Inline(3), Q: group}
+    assert (P in slice_.desired, b"\x00" in slice_.desired) == (True, False)
+    slice_.unwant(P)
+    assert slice_.desired == {P: group, Q: group}, "it is learned still"
+    assert sorted(slice_.pending()) == sorted([(P, group, None), (Q, group, None)])
