@@ -204,13 +204,23 @@ def daemon_stopped(state: State, rng: random.Random) -> str:
 def speaker_killed(state: State, rng: random.Random) -> str:
     """Or the process that forks them."""
     assert state.world.daemon.process is not None
-    children = sorted(set(state.world.daemon_processes()) - {state.world.daemon.process.pid})
+    spared = {state.world.daemon.process.pid, state.world.writer_process()}
+    children = sorted(set(state.world.daemon_processes()) - spared)
     victim = rng.randrange(max(1, len(children)))
     try:
         os.kill(children[victim], signal.SIGKILL)
     except (ProcessLookupError, IndexError):
         return "none was left"
     return f"number {victim}"
+
+
+def writer_killed(state: State, rng: random.Random) -> str:
+    """The process that writes: the daemon ends, and its supervisor starts it again."""
+    os.kill(state.world.writer_process(), signal.SIGKILL)
+    assert state.world.daemon.process is not None
+    status = state.world.daemon.process.wait(30)
+    state.start()
+    return f"the daemon ended with {status}"
 
 
 def router_killed(state: State, rng: random.Random) -> str:
@@ -325,6 +335,7 @@ FAULTS: dict[Fault, int] = {
     daemon_killed_early: 1,
     daemon_stopped: 1,
     speaker_killed: 3,
+    writer_killed: 1,
     router_killed: 2,
     sessions_cleared: 2,
     routes_announced: 8,
