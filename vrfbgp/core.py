@@ -22,12 +22,15 @@ from dataclasses import dataclass, field
 from errno import EINVAL
 
 from vrfbgp.announce import Announcements
+from vrfbgp.drain import Drain
 from vrfbgp.events import (
     Applied,
     ConfigLoaded,
     ConfigRefused,
     DownCause,
     DownKind,
+    DrainAsked,
+    DrainUndone,
     Event,
     LinksRead,
     NexthopGone,
@@ -58,7 +61,15 @@ from vrfbgp.notification import describe
 from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
-from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
+from vrfbgp.requests import (
+    ReadLinks,
+    ReadNexthops,
+    ReadRequest,
+    ReadRules,
+    ReadTable,
+    SpeakerRequest,
+    Withdraw,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +113,7 @@ class Core:
         self.acked = 0
         self.planner = Planner(self.host, self.reconciler)
         self.announcements = Announcements()
+        self.drain = Drain()
         self._asked: list[SpeakerRequest] = []
         self._notes: list[Note] = []
         self._reads: set[ReadRequest] = set()
@@ -144,6 +156,14 @@ class Core:
                 self.refused = problems
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
+            case DrainAsked(wait):
+                if self.drain.asked(wait):
+                    text = f"all is withdrawn; in {wait:g} s gateways are no longer steered, then unreachable"
+                    self._notes.append(Note(Code.DRAINING, "", text, warning=True))
+            case DrainUndone():
+                if self.drain.undone():
+                    self._replan = True
+                    self._notes.append(Note(Code.SERVING, "", "gateways are steered and announced again"))
             case _:
                 self._kernel(event, now)
 
@@ -315,6 +335,7 @@ class Core:
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
         self._forgive_hops(now)
+        self._replan |= self.drain.tick(now)
         urgent = [
             deletion
             for network in self.networks.values()
@@ -331,7 +352,7 @@ class Core:
         if self.intent is not None and not self._host_reads:
             if self._replan:
                 self._replan = False
-                self.planner.plan(self.intent, self.networks)
+                self.planner.plan(self.intent, self.networks, steering=self.drain.steers)
                 found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
             for network in self.networks.values():
@@ -342,6 +363,8 @@ class Core:
             if operations:
                 self.serial += 1
                 self.planner.note_batch(self.serial, operations)
+            if self.drain.looked(self.reconciler.may_steer(), self.serial, self.acked):
+                self._notes.append(Note(Code.DRAINED, "", "no gateway is steered into a network any more"))
             self._ask(now)
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
@@ -354,7 +377,9 @@ class Core:
         for network in self.networks.values():
             self._asked += self.planner.configure_speaker(network, settled, now)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
-        requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
+        gateways = self.intent.gateways if self.drain.announces else ()
+        requests, notes = self.announcements.requests(gateways, self.host, self.networks, ready)
+        self.drain.withdrawn(sum(isinstance(request, Withdraw) for request in requests), now)
         self._asked += requests
         self._notes += notes
 
@@ -370,4 +395,5 @@ class Core:
         times = [time for network in self.networks.values() for time in network.deadlines()]
         times += self.host.refused_hops.values()
         retry = self.reconciler.retry.next(now)
-        return min((time for time in (*times, retry) if time is not None and time > now), default=None)
+        later = [time for time in (*times, retry) if time is not None and time > now]
+        return min((*later, self.drain.until) if self.drain.until is not None else later, default=None)

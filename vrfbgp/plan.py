@@ -13,6 +13,7 @@ from dataclasses import replace
 from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
+from vrfbgp.fib.rules import steers
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
@@ -39,8 +40,8 @@ class Planner:
         """How each peer is, or was last, reached, and by which device; good for that config of it."""
         self._serial = 0
 
-    def plan(self, intent: Intent, networks: dict[str, Network]) -> None:
-        """Bring desired state up to date."""
+    def plan(self, intent: Intent, networks: dict[str, Network], *, steering: bool = True) -> None:
+        """Bring desired state up to date. Without `steering` no gateway is led into a table (`drain`)."""
         problems: list[Problem] = []
         for network in networks.values():
             network.attach(attach(network.intent, self._host))
@@ -53,8 +54,11 @@ class Planner:
         self._plan_sessions(intent, networks, problems)
         tables = {name: place.table for name, place in self.places.items()}
         rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
+        held_back = frozenset() if steering else frozenset(filter(steers, rules))
+        rules -= held_back
         rules.update(rule for sessions in self._sessions.values() for rule in sessions.values())
         self._want_rules(rules)
+        self._reconciler.drained = None if steering else held_back
         self._reconciler.hold_rules = undecided or intent.partial
         self._reconciler.keep_left = intent.partial
         self._reconciler.tables = frozenset(tables.values())

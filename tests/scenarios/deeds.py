@@ -13,7 +13,7 @@ from tests.scenarios.script import run, step, steps
 from tests.scenarios.world import Router, World
 from tests.unit.rib import wire
 from vrfbgp import operations
-from vrfbgp.events import DownCause, DownKind, Overrun, Refresh, RefreshPhase
+from vrfbgp.events import DownCause, DownKind, DrainAsked, DrainUndone, Overrun, Refresh, RefreshPhase
 from vrfbgp.model import (
     METRIC,
     Action,
@@ -200,6 +200,22 @@ def as_in(world: World, name: str) -> None:
 @step(r"the daemon starts")
 def starts(world: World) -> None:
     world.start()
+
+
+@step(r"the daemon starts drained")
+def starts_drained(world: World) -> None:
+    """As the mark in its state directory tells it."""
+    world.start(DrainAsked(0.0))
+
+
+@step(r"drain(, waiting (?P<seconds>[\d.]+) seconds)?")
+def drain(world: World, seconds: str = "5") -> None:
+    world.post(DrainAsked(float(seconds)))
+
+
+@step(r"undrain")
+def undrain(world: World) -> None:
+    world.post(DrainUndone())
 
 
 @step(r"the daemon is (killed|gone)")

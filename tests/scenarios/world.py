@@ -105,10 +105,11 @@ class World:
 
     # -- what a scenario does --------------------------------------------------------------------
 
-    def start(self) -> None:
-        """The daemon starts, on the kernel as it is, with the config as it is."""
+    def start(self, *first: Event) -> None:
+        """The daemon starts, on the kernel as it is, with the config as it is; `first` it hears before."""
         self._reset()
         self.alive = True
+        self._events.extend(first)
         if self.config is not None:
             self._events.append(ConfigLoaded(self.config.intent))
 
