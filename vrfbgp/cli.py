@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,6 +57,9 @@ RUN_DIR = Path("/run/vrfbgp")
 STATE_DIR = Path("/var/lib/vrfbgp")
 LARGEST_PAGE = 5000
 """Rows that are asked for at a time."""
+DRAIN_LOOK = 0.1
+DRAIN_PATIENCE = 20.0
+"""Seconds between two looks whether a drain is done, and that it may take beyond its own waiting."""
 
 
 def main() -> None:
@@ -229,6 +233,46 @@ def reload(run_dir: RunDir = RUN_DIR, as_json: AsJson = False) -> None:
 
     _print(found, as_json, show)
     raise typer.Exit(1 if found["refused"] else 0)
+
+
+@app.command()
+def drain(
+    wait: Annotated[
+        float | None,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            min=0,
+            help="Between withdrawal and the end of steering. 5 if it is not given.",
+        ),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take it back: serve again.")] = False,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Have this node leave: withdraw all announcements, wait, then make its gateways unreachable.
+
+    Holds, whatever is edited or restarted, until it is taken back (--undo) or the node boots anew. Ends when
+    it is done, with 1 if that takes unreasonably long; the daemon goes on with it then.
+    """
+    request: Json = {"command": "drain", "undo": True} if undo else {"command": "drain"}
+    told = _ask(run_dir, request if wait is None else request | {"wait": wait})
+    deadline = time.monotonic() + told["wait"] + DRAIN_PATIENCE
+    while True:
+        found = _ask(run_dir, {"command": "drain-state"})
+        done = found["state"] == "serving" and not found["waiting"] if undo else found["state"] == "drained"
+        if done or time.monotonic() > deadline:
+            break
+        time.sleep(DRAIN_LOOK)
+    found |= {"done": done, "kept": told["kept"]}
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.drain import show_drain
+
+        show_drain(page, found, undo)
+
+    _print(found, as_json, show)
+    raise typer.Exit(0 if done else 1)
 
 
 def _ask(run_dir: Path, request: Json) -> Json:

@@ -24,7 +24,9 @@ from typing import Any
 from vrfbgp import control, logs, views
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
-from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
+from vrfbgp.drain import WAIT
+from vrfbgp.drain_mark import DrainMark
+from vrfbgp.events import ConfigLoaded, DrainAsked, DrainUndone, Event, LinksRead, TableRead
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 RUN_DIR = Path("/run/vrfbgp")
 STATE_DIR = Path("/var/lib/vrfbgp")
 """Defaults of the directories for sockets and speaker configs, and for what must survive a restart."""
+LONGEST_WAIT = 3600.0
+"""Seconds that a drain may wait between withdrawing and the end of steering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +118,15 @@ class Daemon:
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
+        self._hung_up = asyncio.Event()
+        self._drain_mark = DrainMark(options.state_dir)
 
     async def run(self) -> None:
         """Until a signal says stop, or a root task fails."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         await self._kernel.start(self._inbox.put)
         try:
@@ -131,6 +138,8 @@ class Daemon:
                 labels=self._options.labels,
                 host=node,
             )
+            if self._drain_mark.holds():
+                self._inbox.put(DrainAsked(0.0))
             for event in self._source.first():
                 self._inbox.put(event)
             _keep_collector_away()
@@ -138,6 +147,7 @@ class Daemon:
                 roots = [
                     tasks.create_task(self._turn(), name="core"),
                     tasks.create_task(self._follow_config(self._source), name="config"),
+                    tasks.create_task(self._reload_on_signal(), name="signal"),
                     tasks.create_task(self._serve(), name="control"),
                 ]
                 await self._stopping.wait()
@@ -216,15 +226,42 @@ class Daemon:
             await asyncio.Event().wait()
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        if request.get("command") == "reload":
-            return await self._reload()
+        match request.get("command"):
+            case "reload":
+                return await self._reload("the control socket")
+            case "drain":
+                return self._drain(request)
         return await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
 
-    async def _reload(self) -> dict[str, Any]:
+    def _drain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Take the word; how far it is carried out is asked by `drain-state`."""
+        if request.get("undo"):
+            kept = self._drain_mark.clear()
+            self._inbox.put(DrainUndone())
+            return {"kept": kept, "wait": 0.0}
+        wait = request.get("wait", WAIT)
+        if not isinstance(wait, int | float) or not 0 <= wait <= LONGEST_WAIT:
+            return {"error": f"{wait!r} is no time to wait: 0 to {LONGEST_WAIT:g} seconds"}
+        kept = self._drain_mark.set()
+        self._inbox.put(DrainAsked(wait))
+        return {"kept": kept, "wait": wait}
+
+    async def _reload_on_signal(self) -> None:
+        while True:
+            await self._hung_up.wait()
+            self._hung_up.clear()
+            await self._reload("SIGHUP")
+
+    async def _reload(self, asked_by: str) -> dict[str, Any]:
+        """Read the config now, and log what came of it."""
         assert self._source is not None
         event: Event | None = await self._source.again()
         if event is not None:
             self._inbox.put(event)
         refused = [str(problem) for problem in self._source.refused]
         applied = isinstance(event, ConfigLoaded)
+        outcome = "the new config is taken" if applied else "the config has not changed"
+        if refused:
+            outcome = "the config is refused, the one before still runs: " + "; ".join(refused)
+        log.log(logging.WARNING if refused else logging.INFO, "reload by %s: %s", asked_by, outcome)
         return {"changed": applied, "refused": refused}

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 WAIT = 5.0
 """Seconds between withdrawal and the end of steering, if nobody says otherwise: BGP has no acknowledgement.
-A router takes in a withdrawal within milliseconds; passing it on over iBGP may take it the 5 s of RFC 4271 10."""
+A router takes one in within milliseconds; passing it on may take it 5 s within its AS (RFC 4271 10)."""
 
 
 class DrainState(StrEnum):
