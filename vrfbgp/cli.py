@@ -6,6 +6,7 @@ line is wrong; 3 the daemon can't be asked.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -273,6 +274,41 @@ def drain(
 
     _print(found, as_json, show)
     raise typer.Exit(0 if done else 1)
+
+
+@app.command()
+def purge(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be removed; a daemon may run.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove all that is vrfbgp's from the kernel of this network namespace: rules, routes, next hops.
+
+    Needs no daemon, and none may run. Gateways' packets are unreachable until everything else is gone; then
+    they take the node's own routes. Ends with 1 if anything is left.
+    """
+    from vrfbgp.alone import AnotherDaemon, alone
+    from vrfbgp.kernel.preflight import Unfit
+    from vrfbgp.purge import purge as purge_kernel
+
+    try:
+        with contextlib.nullcontext() if dry_run else alone():
+            outcome = purge_kernel(dry_run=dry_run)
+    except (AnotherDaemon, Unfit) as error:
+        typer.echo(f"vrfbgp: {error}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"vrfbgp: the kernel can't be read: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.purge import show_purge
+
+        show_purge(page, outcome)
+
+    _print(outcome, as_json, show)
+    raise typer.Exit(0 if dry_run or outcome["done"] else 1)
 
 
 def _ask(run_dir: Path, request: Json) -> Json:

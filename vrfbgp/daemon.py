@@ -11,7 +11,6 @@ end, with the reason. Stopping leaves the kernel as it is: packets go on while a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from vrfbgp import control, logs, views
+from vrfbgp.alone import AnotherDaemon, alone
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
 from vrfbgp.drain import WAIT
@@ -75,27 +75,6 @@ def run(options: DaemonOptions) -> int:
         log.critical("ended by an error in vrfbgp itself: %r", group.exceptions[0], exc_info=group)
         return 70
     return 0
-
-
-class AnotherDaemon(Exception):
-    """Only one daemon works on the routes of a network namespace."""
-
-
-@contextlib.contextmanager
-def alone() -> Any:
-    """Hold the lock of this network namespace.
-
-    An abstract Unix socket belongs to its network namespace, whatever file system a container sees, and it
-    goes with its process, however that ends (unix(7)).
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-        try:
-            lock.bind("\0vrfbgp")
-        except OSError as error:
-            raise AnotherDaemon(
-                "another vrfbgp runs in this network namespace; stop it first, or ask it: vrfbgp status"
-            ) from error
-        yield
 
 
 def _keep_collector_away() -> None:
