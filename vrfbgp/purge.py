@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from vrfbgp.events import NexthopsRead, RulesRead, TableRead, TablesRead
+from vrfbgp.events import Applied, KernelEvent, NexthopsRead, RulesRead, TableRead, TablesRead
 from vrfbgp.fib.purge import Ours, opening, ours, removal
 from vrfbgp.kernel import preflight
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.kernel.reader import Reader
 from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import MAIN_TABLE, Family
-from vrfbgp.operations import Failure
-from vrfbgp.requests import ReadNexthops, ReadRules, ReadTable, ReadTables
+from vrfbgp.operations import Failure, Step
+from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
 Json = dict[str, Any]
 
@@ -28,50 +29,56 @@ SHOWN = 20
 """How many refusals are told one by one."""
 
 
+Read = Callable[[ReadRequest], KernelEvent]
+Apply = Callable[[int, Sequence[Step]], Applied]
+
+
 def purge(*, dry_run: bool) -> Json:
     """Remove all that is ours, or say what that is. `preflight.Unfit`; OSError if nothing can be read."""
-    if not dry_run:
-        preflight.check()
-    with contextlib.closing(Reader()) as reader:
-        found = first = look(reader)
-        failures: list[Failure] = []
+    with contextlib.ExitStack() as stack:
         if not dry_run:
-            with contextlib.closing(NetlinkSocket()) as socket:
-                writer = Writer(socket)
-                for _ in range(ROUNDS):
-                    if failures or found.empty:
-                        break
-                    for steps in (removal(found), opening(found)):
-                        if not failures:
-                            failures += writer.apply(0, steps).failures
-                    found = look(reader)
-    before, after = _counted(first), _counted(found)
+            preflight.check()
+        reader = stack.enter_context(contextlib.closing(Reader()))
+        if dry_run:
+            return purged(reader.read, None)
+        socket = stack.enter_context(contextlib.closing(NetlinkSocket()))
+        return purged(reader.read, Writer(socket).apply)
+
+
+def purged(read: Read, apply: Apply | None) -> Json:
+    """The outcome of a purge by these means; without `apply` it is a dry run."""
+    found = first = look(read)
+    failures: list[Failure] = []
+    for _ in range(ROUNDS if apply else 0):
+        if failures or found.empty:
+            break
+        for steps in (removal(found), opening(found)):
+            if apply and not failures:
+                failures += apply(0, steps).failures
+        found = look(read)
+    before, left = _counted(first), _counted(found)
     return {
-        "dry_run": dry_run,
-        "done": not dry_run and found.empty and not found.kept,
+        "dry_run": apply is None,
+        "done": apply is not None and found.empty and not found.kept,
         "found": _told(first),
-        "removed": {kind: number - after[kind] for kind, number in before.items()},
-        "left": after,
+        "removed": {kind: number - left[kind] for kind, number in before.items()},
+        "left": left,
         "kept": [{"nexthop": kept.id, "user": kept.user} for kept in found.kept],
         "failed": len(failures),
         "failures": [str(failure) for failure in failures[:SHOWN]],
     }
 
 
-def look(reader: Reader) -> Ours:
+def look(read: Read) -> Ours:
     """All that is ours, as it is now. OSError."""
-    rules, nexthops = [reader.read(ReadRules(family)) for family in Family], reader.read(ReadNexthops())
-    tables = reader.read(ReadTables())
-    assert isinstance(tables, TablesRead)
-    # Main holds nothing of ours; but what is there may hang on a next hop of ours.
-    wanted = sorted(tables.tables | {(MAIN_TABLE, family) for family in Family})
-    read = [reader.read(ReadTable(table, family)) for table, family in wanted]
+    rules = [found for family in Family if isinstance(found := read(ReadRules(family)), RulesRead)]
+    nexthops, of_ours = read(ReadNexthops()), read(ReadTables())
     assert isinstance(nexthops, NexthopsRead)
-    return ours(
-        [found for found in rules if isinstance(found, RulesRead)],
-        [found for found in read if isinstance(found, TableRead)],
-        nexthops,
-    )
+    assert isinstance(of_ours, TablesRead)
+    # Main holds nothing of ours; but what is there may hang on a next hop of ours.
+    wanted = sorted(of_ours.tables | {(MAIN_TABLE, family) for family in Family})
+    tables = (read(ReadTable(table, family)) for table, family in wanted)
+    return ours(rules, [found for found in tables if isinstance(found, TableRead)], nexthops)
 
 
 def _told(found: Ours) -> Json:
