@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,24 +17,33 @@ MULTI, DONE_OCTETS = 2, HEADER.pack(HEADER.size + 4, uapi.NLMSG_DONE, 2, SEQUENC
 
 PREFIXES = {Family.IPV4: b"\x18\xc0\x00\x02", Family.IPV6: b"\x20\x20\x01\x0d\xb8"}
 TABLES = (7, 500, 501, 756, 70000)
+FORMS = PLAIN, GATEWAY, MULTIPATH
 
 
 @st.composite
-def route(draw: st.DrawFn) -> bytes:
-    family = draw(st.sampled_from(Family))
-    return message(
-        family,
-        PREFIXES[family],
-        draw(st.sampled_from((None, 7))),
-        draw(st.sampled_from((PLAIN, GATEWAY, MULTIPATH))),
-        table=draw(st.sampled_from(TABLES)),
-        protocol=draw(st.sampled_from((OURS, OURS, 4))),
-        flags=draw(st.sampled_from((MULTI, MULTI, MULTI | uapi.NLM_F_DUMP_INTR))),
-        sequence=draw(st.sampled_from((SEQUENCE, SEQUENCE, SEQUENCE - 1))),
-    )
+def runs(draw: st.DrawFn) -> list[tuple[bytes, int]]:
+    """Routes that may differ in anything, with how often each comes; often all of one length, as is usual."""
+    usual = draw(st.booleans())
+    shapes = st.tuples(st.sampled_from(Family), st.sampled_from((None, 7)), st.sampled_from(FORMS))
+    like = draw(shapes)
+    found = []
+    for times in draw(st.lists(st.integers(1, 40), max_size=5)):
+        family, nexthop, form = like if usual else draw(shapes)
+        one = message(
+            family,
+            PREFIXES[family],
+            nexthop,
+            form,
+            table=draw(st.sampled_from(TABLES)),
+            protocol=draw(st.sampled_from((OURS, OURS, 4))),
+            flags=draw(st.sampled_from((MULTI, MULTI, MULTI | uapi.NLM_F_DUMP_INTR))),
+            sequence=draw(st.sampled_from((SEQUENCE, SEQUENCE, SEQUENCE - 1))),
+        )
+        found.append((one, times))
+    return found
 
 
-@given(st.lists(st.tuples(route(), st.integers(1, 40)), max_size=6), st.booleans())
+@given(runs(), st.booleans())
 def test_what_is_passed_over_is_of_a_table_that_was_found(
     routes: list[tuple[bytes, int]], ended: bool
 ) -> None:
@@ -56,6 +66,31 @@ def test_what_is_passed_over_is_of_a_table_that_was_found(
         if kind == uapi.RTM_NEWROUTE and number == SEQUENCE
     }
     assert finder.tables == expected - {None}
+
+
+CHANGES = (
+    {"table": 756},
+    {"table": 501},
+    {"protocol": 4},
+    {"flags": MULTI | uapi.NLM_F_DUMP_INTR},
+    {"sequence": SEQUENCE - 1},
+    {"of": uapi.RTM_NEWRULE},
+)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_where_one_differs_all_are_left(change: dict[str, int]) -> None:
+    prefix = PREFIXES[Family.IPV4]
+    usual, other = message(Family.IPV4, prefix), message(Family.IPV4, prefix, **change)  # type: ignore[arg-type]
+    assert len(usual) == len(other)
+    datagram = usual * 40 + other + usual * 40
+    assert TableFinder().take(datagram, SEQUENCE) == datagram
+
+
+@pytest.mark.parametrize("change", CHANGES[3:], ids=str)
+def test_what_is_no_route_of_one_state_of_this_dump_is_left(change: dict[str, int]) -> None:
+    datagram = message(Family.IPV4, PREFIXES[Family.IPV4], **change) * 40  # type: ignore[arg-type]
+    assert TableFinder().take(datagram, SEQUENCE) == datagram
 
 
 def test_a_full_datagram_of_one_table_is_looked_at_once() -> None:
