@@ -13,7 +13,7 @@ from tests.scenarios.script import run, step, steps
 from tests.scenarios.world import Router, World
 from tests.unit.rib import wire
 from vrfbgp import operations
-from vrfbgp.events import DownCause, DownKind, DrainAsked, DrainUndone, Overrun, Refresh, RefreshPhase
+from vrfbgp.events import DownCause, DownKind, Overrun, Refresh, RefreshPhase
 from vrfbgp.model import (
     METRIC,
     Action,
@@ -202,20 +202,21 @@ def starts(world: World) -> None:
     world.start()
 
 
-@step(r"the daemon starts drained")
-def starts_drained(world: World) -> None:
-    """As the mark in its state directory tells it."""
-    world.start(DrainAsked(0.0))
-
-
 @step(r"drain(, waiting (?P<seconds>[\d.]+) seconds)?")
 def drain(world: World, seconds: str = "5") -> None:
-    world.post(DrainAsked(float(seconds)))
+    world.drain(float(seconds))
 
 
 @step(r"undrain")
 def undrain(world: World) -> None:
-    world.post(DrainUndone())
+    world.drain(None)
+
+
+@step(r"the node boots anew")
+def boots(world: World) -> None:
+    """Of what the daemon keeps, the word to drain does not outlive that."""
+    world.kill()
+    world.drained = False
 
 
 @step(r"the daemon is (killed|gone)")

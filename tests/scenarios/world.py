@@ -21,6 +21,8 @@ from vrfbgp.events import (
     ConfigLoaded,
     DownCause,
     DownKind,
+    DrainAsked,
+    DrainUndone,
     Event,
     Negotiated,
     PeerRestart,
@@ -90,6 +92,8 @@ class World:
         self.paused = False
         self.answering = True
         """The kernel's writer answers; else `Applied` is kept back."""
+        self.drained = False
+        """The operator's word, which the daemon finds at its start."""
         self.promises = Promises(self)
         self._epoch = 0
         self.alive = False
@@ -105,11 +109,12 @@ class World:
 
     # -- what a scenario does --------------------------------------------------------------------
 
-    def start(self, *first: Event) -> None:
-        """The daemon starts, on the kernel as it is, with the config as it is; `first` it hears before."""
+    def start(self) -> None:
+        """The daemon starts, on the kernel as it is, with the config as it is."""
         self._reset()
         self.alive = True
-        self._events.extend(first)
+        if self.drained:
+            self._events.append(DrainAsked(0.0))
         if self.config is not None:
             self._events.append(ConfigLoaded(self.config.intent))
 
@@ -123,6 +128,11 @@ class World:
         """An event, if there is a daemon to hear it."""
         if self.alive:
             self._events.append(event)
+
+    def drain(self, wait: float | None) -> None:
+        """The operator's word; None: taken back. It reaches a daemon that runs."""
+        self.drained = wait is not None
+        self.post(DrainUndone() if wait is None else DrainAsked(wait))
 
     def establish(self, peer: PeerId, restarting: bool = False, preserved: bool = True) -> None:
         """The session comes up."""
