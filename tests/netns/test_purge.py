@@ -60,8 +60,8 @@ def rule_in_ipv6(world: World, words: str) -> None:
     world.node.run("ip", "-6", "rule", "add", *words.split())
 
 
-def ours_in_ipv6(world: World) -> None:
-    """What an earlier life left in IPv6, in a table that nothing points at any more, too."""
+def an_earlier_life_left(world: World) -> None:
+    """IPv6, tables that nothing points at any more, kinds that we never make, routes of one key."""
     node = world.node
     node.ip(
         "addr add fd00:1::10/64 dev red0 nodad",
@@ -69,6 +69,9 @@ def ours_in_ipv6(world: World) -> None:
         f"route add 2001:db8:1::/48 via fd00:1::1 dev red0 table 500 metric 20001 {OURS}",
         f"route add unreachable 2001:db8:2::/48 table 4711 metric 20000 {OURS}",
         f"route add blackhole 10.5.0.0/16 table 4712 metric 9 {OURS}",
+        f"route add 10.4.0.0/16 via 172.16.1.140 dev red0 table 4712 metric 9 {OURS}",
+        f"route append 10.4.0.0/16 via 172.16.1.141 dev red0 table 4712 metric 9 {OURS}",
+        f"route append 10.4.0.0/16 via 172.16.1.142 dev red0 table 4712 metric 9 {OURS}",
     )
     rule_in_ipv6(world, f"from 2001:db8:50::2 lookup 500 priority 102 {OURS}")
     rule_in_ipv6(world, f"from 2001:db8:50::2 unreachable priority 103 {OURS}")
@@ -78,7 +81,7 @@ def test_after_a_crash_all_that_is_ours_goes_and_nothing_else(working: World) ->
     world = working
     world.daemon.kill()
     wait_for(lambda: world.daemon_processes() == [], describe="its speakers end, too")
-    ours_in_ipv6(world)
+    an_earlier_life_left(world)
     others_move_in(world)
     foreign, whole = everything(world.node, foreign=True), everything(world.node)
     assert len(of_ours(world.node)) >= 20

@@ -213,10 +213,8 @@ class Reconciler:
 
     def may_steer(self) -> bool:
         """Whether a rule of ours may lead gateways' packets into a table, as far as is known."""
-        reads = self._pending_reads()
-        if any(ReadRules(family) in reads for family in Family):
-            return True
-        return any(steers(rule) for rule, _ in self.rules.actual_items())
+        unread = any(ReadRules(family) in self._pending_reads() for family in Family)
+        return unread or any(steers(rule) for rule, _ in self.rules.actual_items())
 
     def is_read(self, table: int) -> bool:
         """Whether what we know of a table is the truth, in both families."""
