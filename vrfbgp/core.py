@@ -158,7 +158,7 @@ class Core:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
             case DrainAsked(wait):
                 if self.drain.asked(wait):
-                    text = f"all is withdrawn; in {wait:g} s gateways are no longer steered, then unreachable"
+                    text = f"nothing is announced any more; after {wait:g} s gateways are made unreachable"
                     self._notes.append(Note(Code.DRAINING, "", text, warning=True))
             case DrainUndone():
                 if self.drain.undone():

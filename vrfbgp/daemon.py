@@ -4,7 +4,7 @@
     speakers ─▶ Inbox ─▶ Core.handle ─▶ Core.effects ─▶ Kernel (writer, readers, watch)
     kernel ─▶ Inbox ────────┘                    └─▶ log
 
-Three root tasks: the loop around the core, the watch on the config, the control socket. If one ends, all
+Root tasks: the loop around the core, the watch on the config, SIGHUP, the control socket. If one ends, all
 end, with the reason. Stopping leaves the kernel as it is: packets go on while a new daemon starts.
 """
 
@@ -118,6 +118,7 @@ class Daemon:
                 host=node,
             )
             if self._drain_mark.holds():
+                log.warning("this node was drained since it booted, and stays so: vrfbgp drain --undo")
                 self._inbox.put(DrainAsked(0.0))
             for event in self._source.first():
                 self._inbox.put(event)

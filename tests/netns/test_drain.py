@@ -47,6 +47,10 @@ def test_peers_turn_away_before_anything_is_closed(working: World) -> None:
     status = world.daemon.status()
     assert status["drain"]["state"] == "drained"
     assert {one["state"] for one in status["gateways"]} == {"drained"}
+    assert world.daemon.stop() == 0
+    wait_for(lambda: not world.red.router.established(), describe="the session ends")
+    assert is_told_nothing(world.red.router), "the peer has nothing to keep as stale"
+    assert world.steering(RED) == list(CLOSED)
 
 
 def test_sessions_and_routes_stay_and_nothing_undoes_it_but_the_word(working: World) -> None:
