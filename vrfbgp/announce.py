@@ -8,10 +8,10 @@ Learned prefixes are never announced.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping, Set
 
 from vrfbgp.host import Host
-from vrfbgp.intent import GatewayIntent
+from vrfbgp.intent import Intent
 from vrfbgp.model import Family, IPNetwork, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
@@ -37,15 +37,15 @@ class Announcements:
         return [Withdraw(peer, prefix) for peer, prefix in self.sent.pop(network, {})]
 
     def requests(
-        self, gateways: Iterable[GatewayIntent], host: Host, networks: Mapping[str, Network], ready: Set[str]
+        self, intent: Intent, host: Host, networks: Mapping[str, Network], ready: Set[str]
     ) -> tuple[list[SpeakerRequest], list[Note]]:
-        """What to tell the speakers so that they announce just these gateways' addresses.
+        """What to tell the speakers so that they announce just what they should.
 
         `ready` are the gateways whose rules stand.
         """
         requests: list[SpeakerRequest] = []
         notes: list[Note] = []
-        wanted, held = self._wanted(gateways, host, networks, ready)
+        wanted, held = self._wanted(intent, host, networks, ready)
         for name, network in networks.items():
             if not network.speaking:
                 continue
@@ -63,12 +63,12 @@ class Announcements:
         return requests, notes
 
     def _wanted(
-        self, gateways: Iterable[GatewayIntent], host: Host, networks: Mapping[str, Network], ready: Set[str]
+        self, intent: Intent, host: Host, networks: Mapping[str, Network], ready: Set[str]
     ) -> tuple[dict[str, dict[Key, Announce]], set[Key]]:
         """What is to be announced, by network, and what of it must wait for the rules."""
         wanted: dict[str, dict[Key, Announce]] = {}
         held: set[Key] = set()
-        for gateway in gateways:
+        for gateway in intent.gateways:
             if gateway.isolated:
                 continue
             for prefix in map(host_prefix, addresses_here(gateway, host)):

@@ -18,7 +18,7 @@ withdrawn before they go.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import EINVAL
 
 from vrfbgp.announce import Announcements
@@ -363,7 +363,7 @@ class Core:
             if operations:
                 self.serial += 1
                 self.planner.note_batch(self.serial, operations)
-            if self.drain.looked(self.reconciler.may_steer(), self.serial, self.acked):
+            if self.drain.looked(self.reconciler.may_steer() or not self.planner.deleted(self.acked)):
                 self._notes.append(Note(Code.DRAINED, "", "no gateway is steered into a network any more"))
             self._ask(now)
         speakers, self._asked = self._asked, []
@@ -377,8 +377,9 @@ class Core:
         for network in self.networks.values():
             self._asked += self.planner.configure_speaker(network, settled, now)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
-        gateways = self.intent.gateways if self.drain.announces else ()
-        requests, notes = self.announcements.requests(gateways, self.host, self.networks, ready)
+        # A drained node announces as one does that has no gateway.
+        intent = self.intent if self.drain.announces else replace(self.intent, gateways=())
+        requests, notes = self.announcements.requests(intent, self.host, self.networks, ready)
         self.drain.withdrawn(sum(isinstance(request, Withdraw) for request in requests), now)
         self._asked += requests
         self._notes += notes

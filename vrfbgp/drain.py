@@ -40,7 +40,6 @@ class Drain:
         """When steering ends; None: not waiting for it."""
         self._wait = 0.0
         self._withdrawn: float | None = None
-        self._gone_by: int | None = None
 
     @property
     def announces(self) -> bool:
@@ -65,7 +64,7 @@ class Drain:
     def undone(self) -> bool:
         """The word was taken back; whether that is news."""
         news = self.state is not DrainState.SERVING
-        self.state, self.until, self._withdrawn, self._gone_by = DrainState.SERVING, None, None, None
+        self.state, self.until, self._withdrawn = DrainState.SERVING, None, None
         return news
 
     def withdrawn(self, number: int, now: float) -> None:
@@ -81,20 +80,9 @@ class Drain:
         self.state, self.until = DrainState.CLOSING, None
         return True
 
-    def looked(self, steering: bool, serial: int, acked: int) -> bool:
-        """Take in whether rules that steer may still stand; whether the node is drained, and that is news.
-
-        `serial` is the newest batch handed out, `acked` the newest that the kernel is through with: what is
-        gone counts when the batch that deleted it is.
-        """
-        if self.state is not DrainState.CLOSING:
-            return False
-        if steering:
-            self._gone_by = None
-            return False
-        if self._gone_by is None:
-            self._gone_by = serial
-        if acked < self._gone_by:
+    def looked(self, steering: bool) -> bool:
+        """Take in whether rules that steer may still stand; whether the node is drained, and that is news."""
+        if self.state is not DrainState.CLOSING or steering:
             return False
         self.state = DrainState.DRAINED
         return True

@@ -18,7 +18,7 @@ from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import Network, session_config
-from vrfbgp.operations import AddRoute, AddRule, ReplaceRoute, Step
+from vrfbgp.operations import AddRoute, AddRule, DeleteRule, ReplaceRoute, Step
 from vrfbgp.requests import ConfigureSpeaker, SessionConfig, SpeakerRequest
 from vrfbgp.steering import gateway_rules, session_rule
 from vrfbgp.uplinks import Attachment, attach
@@ -39,6 +39,7 @@ class Planner:
         self._attached: dict[PeerId, tuple[PeerIntent, Attachment, str]] = {}
         """How each peer is, or was last, reached, and by which device; good for that config of it."""
         self._serial = 0
+        self._deleting = 0
 
     def plan(self, intent: Intent, networks: dict[str, Network], *, steering: bool = True) -> None:
         """Bring desired state up to date. Without `steering` no gateway is led into a table (`drain`)."""
@@ -87,16 +88,21 @@ class Planner:
             asked.append(ConfigureSpeaker(name, ()))
 
     def note_batch(self, serial: int, operations: Iterable[Step]) -> None:
-        """Remember the last batch that sessions and announcements must wait for."""
+        """Remember the last batch that sessions and announcements must wait for, and a drain."""
         for operation in operations:
             match operation:
                 case AddRule() | AddRoute(_, Inline()) | ReplaceRoute(_, Inline()):
                     self._serial = serial
-                    return
+                case DeleteRule():
+                    self._deleting = serial
 
     def settled(self, acked: int) -> bool:
         """Whether the writer is through with all rules and bootstrap routes that were handed out."""
         return acked >= self._serial
+
+    def deleted(self, acked: int) -> bool:
+        """Whether the writer is through with all deletions of rules that were handed out."""
+        return acked >= self._deleting
 
     def configure_speaker(self, network: Network, settled: bool, now: float) -> list[SpeakerRequest]:
         """Tell the speaker its sessions, if they changed: new ones only when rule and routes stand."""

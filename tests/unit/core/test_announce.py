@@ -10,7 +10,7 @@ from tests.unit.core.nodes import host, network, peer
 from vrfbgp.announce import Announcements
 from vrfbgp.events import Negotiated, SessionUp
 from vrfbgp.host import Host
-from vrfbgp.intent import GatewayIntent
+from vrfbgp.intent import GatewayIntent, Intent
 from vrfbgp.model import Family
 from vrfbgp.network import Network
 from vrfbgp.requests import Announce, SendEndOfRib, SessionConfig, SpeakerRequest, Withdraw
@@ -40,7 +40,8 @@ class Bench:
     def ask(
         self, *gateways: GatewayIntent, node: Host = HERE, ready: frozenset[str] = READY
     ) -> list[SpeakerRequest]:
-        return self.announcements.requests(gateways, node, {"red": self.red}, ready)[0]
+        intent = Intent("node1", True, networks=(self.red.intent,), gateways=gateways)
+        return self.announcements.requests(intent, node, {"red": self.red}, ready)[0]
 
 
 @pytest.fixture
