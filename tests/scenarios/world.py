@@ -227,7 +227,8 @@ class World:
                 while (effects := self.core.effects(self.now)).urgent:
                     self.kernel.apply(0, effects.urgent)
                 self._wake = effects.wake
-                if not self._perform(effects) and not self._events and not self.kernel.told:
+                due = effects.wake is not None and effects.wake <= self.now
+                if not self._perform(effects) and not self._events and not self.kernel.told and not due:
                     if not self._kept and not len(self.core.reconciler.retry):
                         self.promises.quiet()
                     return
