@@ -19,16 +19,19 @@ withdrawn before they go.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import EINVAL
 
 from vrfbgp.announce import Announcements
+from vrfbgp.drain import Drain
 from vrfbgp.events import (
     Applied,
     ConfigLoaded,
     ConfigRefused,
     DownCause,
     DownKind,
+    DrainAsked,
+    DrainUndone,
     Event,
     LinksRead,
     NexthopGone,
@@ -59,7 +62,15 @@ from vrfbgp.notification import describe
 from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
-from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
+from vrfbgp.requests import (
+    ReadLinks,
+    ReadNexthops,
+    ReadRequest,
+    ReadRules,
+    ReadTable,
+    SpeakerRequest,
+    Withdraw,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,7 @@ class Core:
         self.acked = 0
         self.planner = Planner(self.host, self.reconciler)
         self.announcements = Announcements()
+        self.drain = Drain()
         self._asked: list[SpeakerRequest] = []
         self._notes: list[Note] = []
         self._reads: set[ReadRequest] = set()
@@ -158,6 +170,14 @@ class Core:
                 self.refused = problems
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
+            case DrainAsked(wait):
+                if self.drain.asked(wait):
+                    text = f"nothing is announced any more; after {wait:g} s gateways are made unreachable"
+                    self._notes.append(Note(Code.DRAINING, "", text, warning=True))
+            case DrainUndone():
+                if self.drain.undone():
+                    self._replan = True
+                    self._notes.append(Note(Code.SERVING, "", "gateways are steered and announced again"))
             case _:
                 if self._heard:
                     self._place()
@@ -165,7 +185,8 @@ class Core:
 
     def _awaited_by_nobody(self, applied: Applied) -> bool:
         """Whether it tells what was counted on, of nothing but learned routes."""
-        return not applied.failures and self._delicate <= self.acked and self.reconciler.at_rest
+        at_rest = self.drain.announces and self.reconciler.at_rest
+        return not applied.failures and self._delicate <= self.acked and at_rest
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
         network = self.networks.get(event.peer.network)
@@ -341,6 +362,7 @@ class Core:
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
         self._forgive_hops(now)
+        self._replan |= self.drain.tick(now)
         urgent = [
             deletion
             for network in self.networks.values()
@@ -357,7 +379,7 @@ class Core:
         if self.intent is not None and not self._host_reads:
             if self._replan:
                 self._replan, self._asking = False, True
-                self.planner.plan(self.intent, self.networks)
+                self.planner.plan(self.intent, self.networks, steering=self.drain.steers)
                 found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
             self._place()
@@ -369,6 +391,8 @@ class Core:
                 self.planner.note_batch(self.serial, operations)
                 if not all(isinstance(step, RouteRun) for step in operations):
                     self._delicate = self.serial
+            if self.drain.looked(self.reconciler.may_steer() or not self.planner.deleted(self.acked)):
+                self._notes.append(Note(Code.DRAINED, "", "no gateway is steered into a network any more"))
             if self._asking:
                 self._asking = False
                 self._ask(now)
@@ -390,7 +414,10 @@ class Core:
         for network in self.networks.values():
             self._asked += self.planner.configure_speaker(network, settled, now)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
-        requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
+        # A drained node announces as one does that has no gateway.
+        intent = self.intent if self.drain.announces else replace(self.intent, gateways=())
+        requests, notes = self.announcements.requests(intent, self.host, self.networks, ready)
+        self.drain.withdrawn(sum(isinstance(request, Withdraw) for request in requests), now)
         self._asked += requests
         self._notes += notes
 
@@ -406,4 +433,5 @@ class Core:
         times = [time for network in self.networks.values() for time in network.deadlines()]
         times += self.host.refused_hops.values()
         retry = self.reconciler.retry.next(now)
-        return min((time for time in (*times, retry) if time is not None and time > now), default=None)
+        later = [time for time in (*times, retry) if time is not None and time > now]
+        return min((*later, self.drain.until) if self.drain.until is not None else later, default=None)

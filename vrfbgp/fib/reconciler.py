@@ -36,7 +36,7 @@ from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
-from vrfbgp.fib.rules import RuleChanges, changes
+from vrfbgp.fib.rules import RuleChanges, changes, steers
 from vrfbgp.model import (
     RESERVED_TABLES,
     Family,
@@ -85,6 +85,8 @@ class Reconciler:
         """The tables that networks have now."""
         self.hold_rules = True
         """It is not known yet what all the rules are to be: none is deleted."""
+        self.drained: frozenset[Rule] | None = None
+        """Rules that are not wanted only because the node is drained; None: it is not."""
         self._searched: dict[Slice, frozenset[int]] = {}
         """Guarded slices that were searched for routes that leave by these devices."""
         self.keep_left = False
@@ -209,6 +211,11 @@ class Reconciler:
     def is_asked(self, request: ReadRequest) -> bool:
         """Whether the answer to this is awaited."""
         return request in self._reading
+
+    def may_steer(self) -> bool:
+        """Whether a rule of ours may lead gateways' packets into a table, as far as is known."""
+        unread = any(ReadRules(family) in self._pending_reads() for family in Family)
+        return unread or any(steers(rule) for rule, _ in self.rules.actual_items())
 
     def is_read(self, table: int) -> bool:
         """Whether what we know of a table is the truth, in both families."""
@@ -380,6 +387,7 @@ class Reconciler:
             unconfirmed=self._unconfirmed,
             tables=self.tables,
             hold=self.hold_rules,
+            drained=self.drained,
         )
 
     def _disbelieve(self, refused: Operation) -> None:
