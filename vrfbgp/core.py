@@ -19,16 +19,19 @@ withdrawn before they go.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import EINVAL
 
 from vrfbgp.announce import Announcements
+from vrfbgp.drain import Drain
 from vrfbgp.events import (
     Applied,
     ConfigLoaded,
     ConfigRefused,
     DownCause,
     DownKind,
+    DrainAsked,
+    DrainUndone,
     Event,
     LinksRead,
     NexthopGone,
@@ -70,6 +73,7 @@ from vrfbgp.requests import (
     ReadRules,
     ReadTable,
     SpeakerRequest,
+    Withdraw,
 )
 
 
@@ -113,6 +117,7 @@ class Core:
         self.acked = 0
         self.planner = Planner(self.host, self.reconciler)
         self.announcements = Announcements()
+        self.drain = Drain()
         self._asked: list[SpeakerRequest] = []
         self._notes: list[Note] = []
         self._reads: set[ReadRequest] = set()
@@ -168,6 +173,14 @@ class Core:
                 self.refused = problems
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
+            case DrainAsked(wait):
+                if self.drain.asked(wait):
+                    text = f"nothing is announced any more; after {wait:g} s gateways are made unreachable"
+                    self._notes.append(Note(Code.DRAINING, "", text, warning=True))
+            case DrainUndone():
+                if self.drain.undone():
+                    self._replan = True
+                    self._notes.append(Note(Code.SERVING, "", "gateways are steered and announced again"))
             case _:
                 if self._heard:
                     self._place()
@@ -175,7 +188,8 @@ class Core:
 
     def _awaited_by_nobody(self, applied: Applied) -> bool:
         """Whether it tells what was counted on, of nothing but learned routes."""
-        return not applied.failures and self._delicate <= self.acked and self.reconciler.at_rest
+        at_rest = self.drain.announces and self.reconciler.at_rest
+        return not applied.failures and self._delicate <= self.acked and at_rest
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
         network = self.networks.get(event.peer.network)
@@ -295,12 +309,6 @@ class Core:
                     self.host.refused_hops[gateway, ifindex] = now + _REFUSED_TIME
                     self._replan = True
 
-    def _forgive_hops(self, now: float) -> None:
-        refused = self.host.refused_hops
-        for hop in [hop for hop, until in refused.items() if until <= now]:
-            del refused[hop]
-            self._replan = True
-
     def _read_doubted(self) -> None:
         doubted, self.host.doubted = self.host.doubted, set()
         for request in doubted:
@@ -356,10 +364,10 @@ class Core:
             if network.tick(now):
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
-        self._forgive_hops(now)
+        self._replan |= self.host.forgive_hops(now)
         self.repairs.settle(now)
-        footing = self.planner.footings.deadline()
-        self._replan |= footing is not None and footing <= now
+        self._replan |= self.drain.tick(now)
+        self._replan |= self.planner.footings.is_due(now)
         urgent = [
             deletion
             for network in self.networks.values()
@@ -376,7 +384,7 @@ class Core:
         if self.intent is not None and not self._host_reads:
             if self._replan or self.repairs.fights_changed(now):
                 self._replan, self._asking = False, True
-                self.planner.plan(self.intent, self.networks, now)
+                self.planner.plan(self.intent, self.networks, now, steering=self.drain.steers)
                 self._asked += self.planner.moved(self.networks)
                 self._notes += self.planner.unreached(self.networks, now)
                 found = self.intent.problems + self.planner.problems + tuple(self.repairs.problems(now))
@@ -393,6 +401,8 @@ class Core:
                     self._delicate = self.serial
             elif self.acked == self.serial:
                 self._reads.update(self.repairs.compare(now))
+            if self.drain.looked(self.reconciler.may_steer() or not self.planner.deleted(self.acked)):
+                self._notes.append(Note(Code.DRAINED, "", "no gateway is steered into a network any more"))
             if self._asking:
                 self._asking = False
                 self._ask(now)
@@ -414,7 +424,10 @@ class Core:
         for network in self.networks.values():
             self._asked += self.planner.configure_speaker(network, settled, now)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
-        requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
+        # A drained node announces as one does that has no gateway.
+        intent = self.intent if self.drain.announces else replace(self.intent, gateways=())
+        requests, notes = self.announcements.requests(intent, self.host, self.networks, ready)
+        self.drain.withdrawn(sum(isinstance(request, Withdraw) for request in requests), now)
         self._asked += requests
         self._notes += notes
 
@@ -429,8 +442,9 @@ class Core:
     def _wake(self, now: float) -> float | None:
         times = [time for network in self.networks.values() for time in network.deadlines()]
         times += self.host.refused_hops.values()
-        if any(network.has_dead for network in self.networks.values()):
+        drained = self.drain.until is not None and self.drain.until <= now
+        if drained or any(network.has_dead for network in self.networks.values()):
             return now
         others = [self.reconciler.retry.next(now), self.reconciler.contests.next(now)]
-        others += [self.planner.footings.deadline(), self.repairs.deadline(now)]
+        others += [self.drain.until, self.planner.footings.deadline(), self.repairs.deadline(now)]
         return min((time for time in (*times, *others) if time is not None and time > now), default=None)

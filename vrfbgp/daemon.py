@@ -4,9 +4,9 @@
     speakers ─▶ Inbox ─▶ Core.handle ─▶ Core.effects ─▶ Kernel (writer, readers, watch)
     kernel ─▶ Inbox ────────┘                    └─▶ log
 
-Four root tasks: the loop around the core, the watch on the config, the control socket, and the process that
-writes to the kernel. If one ends, all end, with the reason. Stopping leaves the kernel as it is: packets go
-on while a new daemon starts.
+Root tasks: the loop around the core, the watch on the config, SIGHUP, the control socket, and the process
+that writes to the kernel. If one ends, all end, with the reason. Stopping leaves the kernel as it is: packets
+go on while a new daemon starts.
 
 `vrfbgp run` becomes `python -m vrfbgp.daemon OPTIONS`, so that nothing of the command line's libraries stays.
 """
@@ -14,7 +14,6 @@ on while a new daemon starts.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
@@ -24,10 +23,22 @@ import time
 from typing import Any
 
 from vrfbgp import control, logs, privileges, views
+from vrfbgp.alone import AnotherDaemon, alone
 from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
-from vrfbgp.events import Applied, ConfigLoaded, Event, KernelEvent, LinksRead, TableRead
+from vrfbgp.drain import WAIT
+from vrfbgp.drain_mark import DrainMark
+from vrfbgp.events import (
+    Applied,
+    ConfigLoaded,
+    DrainAsked,
+    DrainUndone,
+    Event,
+    KernelEvent,
+    LinksRead,
+    TableRead,
+)
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
@@ -38,6 +49,9 @@ from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
 log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 3600.0
+"""Seconds that a drain may wait between withdrawing and the end of steering."""
 
 
 def run(options: DaemonOptions) -> int:
@@ -57,27 +71,6 @@ def run(options: DaemonOptions) -> int:
         log.critical("ended by an error in vrfbgp itself: %r", group.exceptions[0], exc_info=group)
         return 70
     return 0
-
-
-class AnotherDaemon(Exception):
-    """Only one daemon works on the routes of a network namespace."""
-
-
-@contextlib.contextmanager
-def alone() -> Any:
-    """Hold the lock of this network namespace.
-
-    An abstract Unix socket belongs to its network namespace, whatever file system a container sees, and it
-    goes with its process, however that ends (unix(7)).
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-        try:
-            lock.bind("\0vrfbgp")
-        except OSError as error:
-            raise AnotherDaemon(
-                "another vrfbgp runs in this network namespace; stop it first, or ask it: vrfbgp status"
-            ) from error
-        yield
 
 
 def _keep_collector_away() -> None:
@@ -100,12 +93,15 @@ class Daemon:
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
+        self._hung_up = asyncio.Event()
+        self._drain_mark = DrainMark(options.state_dir)
 
     async def run(self) -> None:
         """Until a signal says stop, or a root task fails."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         await self._kernel.start(self._hear)
         try:
@@ -118,6 +114,9 @@ class Daemon:
                 host=node,
                 understand=understand_apart,
             )
+            if self._drain_mark.holds():
+                log.warning("this node was drained since it booted, and stays so: vrfbgp drain --undo")
+                self._inbox.put(DrainAsked(0.0))
             for event in self._source.first():
                 self._inbox.put(event)
             _keep_collector_away()
@@ -125,6 +124,7 @@ class Daemon:
                 roots = [
                     tasks.create_task(self._turn(), name="core"),
                     tasks.create_task(self._follow_config(self._source), name="config"),
+                    tasks.create_task(self._reload_on_signal(), name="signal"),
                     tasks.create_task(self._serve(), name="control"),
                     tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
@@ -213,17 +213,44 @@ class Daemon:
             await asyncio.Event().wait()
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        if request.get("command") == "reload":
-            return await self._reload()
+        match request.get("command"):
+            case "reload":
+                return await self._reload("the control socket")
+            case "drain":
+                return self._drain(request)
         return await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
 
-    async def _reload(self) -> dict[str, Any]:
+    def _drain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Take the word; how far it is carried out is asked by `drain-state`."""
+        if request.get("undo"):
+            kept = self._drain_mark.clear()
+            self._inbox.put(DrainUndone())
+            return {"kept": kept, "wait": 0.0}
+        wait = request.get("wait", WAIT)
+        if not isinstance(wait, int | float) or not 0 <= wait <= LONGEST_WAIT:
+            return {"error": f"{wait!r} is no time to wait: 0 to {LONGEST_WAIT:g} seconds"}
+        kept = self._drain_mark.set()
+        self._inbox.put(DrainAsked(wait))
+        return {"kept": kept, "wait": wait}
+
+    async def _reload_on_signal(self) -> None:
+        while True:
+            await self._hung_up.wait()
+            self._hung_up.clear()
+            await self._reload("SIGHUP")
+
+    async def _reload(self, asked_by: str) -> dict[str, Any]:
+        """Read the config now, and log what came of it."""
         assert self._source is not None
         event: Event | None = await self._source.again()
         if event is not None:
             self._inbox.put(event)
         refused = [str(problem) for problem in self._source.refused]
         applied = isinstance(event, ConfigLoaded)
+        outcome = "the new config is taken" if applied else "the config has not changed"
+        if refused:
+            outcome = "the config is refused, the one before still runs: " + "; ".join(refused)
+        log.log(logging.WARNING if refused else logging.INFO, "reload by %s: %s", asked_by, outcome)
         return {"changed": applied, "refused": refused}
 
 

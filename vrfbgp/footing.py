@@ -83,6 +83,10 @@ class Footings:
         """When `renew` is to be called even if nothing happens."""
         return self._next
 
+    def is_due(self, now: float) -> bool:
+        """Whether that time has come."""
+        return self._next is not None and self._next <= now
+
     def _carries(self, attachment: Attachment) -> bool:
         """A peer further away may be reached by another device; that of one on the link is all it has."""
         link = self._host.links.get(attachment.ifindex)

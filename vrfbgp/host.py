@@ -96,6 +96,12 @@ class Host:
             del held[route.key]
         return True
 
+    def forgive_hops(self, now: float) -> bool:
+        """The kernel is asked again for next hops that it would not have; whether there are such."""
+        before = len(self.refused_hops)
+        self.refused_hops = {hop: until for hop, until in self.refused_hops.items() if until > now}
+        return len(self.refused_hops) != before
+
     # -- what follows from it --
 
     @property

@@ -13,6 +13,7 @@ from dataclasses import replace
 from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
+from vrfbgp.fib.rules import steers
 from vrfbgp.footing import Footings
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, Problem, Reason, Severity
@@ -20,7 +21,7 @@ from vrfbgp.model import Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import LOST, Network, session_config
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddRoute, AddRule, ReplaceRoute, Step
+from vrfbgp.operations import AddRoute, AddRule, DeleteRule, ReplaceRoute, Step
 from vrfbgp.requests import ConfigureSpeaker, ResetSession, SessionConfig, SpeakerRequest
 from vrfbgp.steering import gateway_rules, session_rule
 from vrfbgp.uplinks import attach
@@ -40,9 +41,12 @@ class Planner:
         self._sessions: dict[str, dict[SessionConfig, Rule]] = {}
         self.footings = Footings(host)
         self._serial = 0
+        self._deleting = 0
 
-    def plan(self, intent: Intent, networks: dict[str, Network], now: float) -> None:
-        """Bring desired state up to date."""
+    def plan(
+        self, intent: Intent, networks: dict[str, Network], now: float, *, steering: bool = True
+    ) -> None:
+        """Bring desired state up to date. Without `steering` no gateway is led into a table (`drain`)."""
         problems: list[Problem] = []
         for network in networks.values():
             network.attach(attach(network.intent, self._host))
@@ -56,8 +60,11 @@ class Planner:
         self._plan_sessions(intent, networks, problems, now)
         tables = {name: place.table for name, place in self.places.items()}
         rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
+        held_back = frozenset() if steering else frozenset(filter(steers, rules))
+        rules -= held_back
         rules.update(rule for sessions in self._sessions.values() for rule in sessions.values())
         self._want_rules(rules)
+        self._reconciler.drained = None if steering else held_back
         self._reconciler.hold_rules = undecided or intent.partial
         self._reconciler.keep_left = intent.partial
         self._reconciler.tables = frozenset(tables.values())
@@ -105,16 +112,21 @@ class Planner:
                     yield Note(code, f"peer {peer}", text, warning=lost)
 
     def note_batch(self, serial: int, operations: Iterable[Step]) -> None:
-        """Remember the last batch that sessions and announcements must wait for."""
+        """Remember the last batch that sessions and announcements must wait for, and a drain."""
         for operation in operations:
             match operation:
                 case AddRule() | AddRoute(_, Inline()) | ReplaceRoute(_, Inline()):
                     self._serial = serial
-                    return
+                case DeleteRule():
+                    self._deleting = serial
 
     def settled(self, acked: int) -> bool:
         """Whether the writer is through with all rules and bootstrap routes that were handed out."""
         return acked >= self._serial
+
+    def deleted(self, acked: int) -> bool:
+        """Whether the writer is through with all deletions of rules that were handed out."""
+        return acked >= self._deleting
 
     def configure_speaker(self, network: Network, settled: bool, now: float) -> list[SpeakerRequest]:
         """Tell the speaker its sessions, if they changed: new ones only when rule and routes stand."""

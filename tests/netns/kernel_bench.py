@@ -20,7 +20,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pytest
 
-from tests.netns.kernel_writes import write
 from vrfbgp.events import (
     Applied,
     KernelEvent,
@@ -31,6 +30,7 @@ from vrfbgp.events import (
     TablesRead,
 )
 from vrfbgp.kernel import Kernel
+from vrfbgp.kernel.direct import write
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.model import PROTOCOL, Family, KernelNexthop, KernelRoute, RouteKey, Rule, nlri_of
 from vrfbgp.operations import Failure, Operation, Step
@@ -97,7 +97,7 @@ class Bench:
         """Write as another process would: by another socket."""
         if self._foreign is None:
             self._foreign = NetlinkSocket()
-        assert write(self._foreign, *operations) == []
+        assert write(self._foreign, operations) == []
 
     def close(self) -> None:
         if self._foreign is not None:

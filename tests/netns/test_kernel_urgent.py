@@ -13,9 +13,9 @@ from ipaddress import ip_address
 import pytest
 
 from tests.netns.kernel_bench import FIRST_ID, PATIENCE, Bench, in_namespace, v4, v6
-from tests.netns.kernel_writes import write
 from vrfbgp.events import Applied, LinksRead, NexthopSeen, Overrun, RouteGone, TableRead
 from vrfbgp.kernel.chunk import Chunk
+from vrfbgp.kernel.direct import write
 from vrfbgp.kernel.netlink import NetlinkSocket, messages
 from vrfbgp.kernel.uapi import RTM_DELNEXTHOP, RTNLGRP_NEXTHOP
 from vrfbgp.model import Family, KernelNexthop, NexthopGroup, NexthopObject, RouteKey
@@ -86,13 +86,13 @@ async def test_an_urgent_deletion_overtakes_the_batch_that_is_being_written(benc
     socket, deletions = NetlinkSocket(), Deletions()
     bench.kernel.apply(4711, [AddRoutes(500, Family.IPV4, 20000, nlris, [ONLY_B] * count)])
     patient_until = time.monotonic() + PATIENCE
-    while await asyncio.to_thread(write, socket, ReplaceRoute(first, ONLY_B)):
+    while await asyncio.to_thread(write, socket, [ReplaceRoute(first, ONLY_B)]):
         assert time.monotonic() < patient_until
     # The batch is being written.
     bench.kernel.apply_at_once([DeleteNexthop(A), DeleteNexthop(A6)])
     await asyncio.to_thread(deletions.wait)
     # Its last route can still be made by others: the batch is not through, and trips over it later.
-    assert write(socket, AddRoute(last, ONLY_B)) == []
+    assert write(socket, [AddRoute(last, ONLY_B)]) == []
     failures = (await bench.until_applied(4711)).failures
     assert [(failure.operation, failure.errno) for failure in failures] == [
         (AddRoute(last, ONLY_B), errno.EEXIST)

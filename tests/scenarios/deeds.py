@@ -227,6 +227,23 @@ def compares(world: World, seconds: str) -> None:
     world.compare_every = float(seconds)
 
 
+@step(r"drain(, waiting (?P<seconds>[\d.]+) seconds)?")
+def drain(world: World, seconds: str = "5") -> None:
+    world.drain(float(seconds))
+
+
+@step(r"undrain")
+def undrain(world: World) -> None:
+    world.drain(None)
+
+
+@step(r"the node boots anew")
+def boots(world: World) -> None:
+    """Of what the daemon keeps, the word to drain does not outlive that."""
+    world.kill()
+    world.drained = False
+
+
 @step(r"the daemon is (killed|gone)")
 def killed(world: World) -> None:
     world.kill()

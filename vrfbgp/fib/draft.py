@@ -14,6 +14,7 @@ from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
 from vrfbgp.model import Family, Inline, KernelRoute, NexthopValue, Nlri, RouteKey, RouteValue, Rule
 from vrfbgp.operations import AddRoute, AddRoutes, ReplaceRoute, ReplaceRoutes, Step
+from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable
 
 
 class Foreign(Enum):
@@ -43,6 +44,17 @@ def blocked(slices: Mapping[tuple[int, Family, int], Delta[Nlri, Slot]]) -> Iter
         for nlri, desired, actual in delta.pending():
             if desired is not None and actual is FOREIGN:
                 yield RouteKey(table, family, nlri, metric)
+
+
+def source_of(key: Key) -> ReadRequest:
+    """What to read to know the truth about a key."""
+    match key:
+        case RouteKey():
+            return ReadTable(key.table, key.family)
+        case Rule():
+            return ReadRules(key.family)
+        case int():
+            return ReadNexthops()
 
 
 class Draft:

@@ -34,10 +34,10 @@ from types import MappingProxyType
 from vrfbgp.fib.contests import Contests
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.desired import RouteDelta
-from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of
+from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of, source_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
-from vrfbgp.fib.rules import RuleChanges, changes
+from vrfbgp.fib.rules import RuleChanges, changes, steers
 from vrfbgp.model import (
     RESERVED_TABLES,
     Family,
@@ -87,6 +87,8 @@ class Reconciler:
         """The tables that networks have now."""
         self.hold_rules = True
         """It is not known yet what all the rules are to be: none is deleted."""
+        self.drained: frozenset[Rule] | None = None
+        """Rules that are not wanted only because the node is drained; None: it is not."""
         self._searched: dict[Slice, frozenset[int]] = {}
         """Guarded slices that were searched for routes that leave by these devices."""
         self.keep_left = False
@@ -212,6 +214,11 @@ class Reconciler:
         """Whether the answer to this is awaited."""
         return request in self._reading
 
+    def may_steer(self) -> bool:
+        """Whether a rule of ours may lead gateways' packets into a table, as far as is known."""
+        unread = any(ReadRules(family) in self._pending_reads() for family in Family)
+        return unread or any(steers(rule) for rule, _ in self.rules.actual_items())
+
     def is_read(self, table: int) -> bool:
         """Whether what we know of a table is the truth, in both families."""
         reads = self._pending_reads()
@@ -230,7 +237,7 @@ class Reconciler:
             self._disbelieve(failure.operation)
             if isinstance(failure.operation, DeleteNexthop):
                 self.read_all()  # Routes on it count as gone.
-            self.read_again(_source(key))
+            self.read_again(source_of(key))
         self.retry.applied(serial)
         self._acknowledged = serial
         for rule in [rule for rule, sent in self._unconfirmed.items() if sent <= serial]:
@@ -296,7 +303,7 @@ class Reconciler:
                     settled = self.rules.settled((key,))
                 case int():
                     settled = self.nexthops.delta.settled((key,))
-            if settled and not self.retry.attempting(key) and _source(key) not in self._pending_reads():
+            if settled and not self.retry.attempting(key) and source_of(key) not in self._pending_reads():
                 self.retry.forget(key)
 
     def _waiting(self, now: float) -> set[Key]:
@@ -379,6 +386,7 @@ class Reconciler:
             unconfirmed=self._unconfirmed,
             tables=self.tables,
             hold=self.hold_rules,
+            drained=self.drained,
         )
 
     def _disbelieve(self, refused: Operation) -> None:
@@ -433,14 +441,3 @@ def key_of(operation: Operation) -> Key:
             return id_
         case AddRule(rule) | DeleteRule(rule):
             return rule
-
-
-def _source(key: Key) -> ReadRequest:
-    """What to read to know the truth about a key."""
-    match key:
-        case RouteKey():
-            return ReadTable(key.table, key.family)
-        case Rule():
-            return ReadRules(key.family)
-        case int():
-            return ReadNexthops()

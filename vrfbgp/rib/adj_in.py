@@ -52,15 +52,12 @@ class AdjRibIn:
 
     def __init__(self, peer: PeerId, table: Table) -> None:
         self.peer = peer
+        self.family: Family = table.family
         self.paths = Accepted(peer, table)
         """Accepted by policy."""
         self.refused: dict[Nlri, tuple[Path, Refusal]] = {}
         self.stale: set[Nlri] = set()
         self._table = table
-
-    @property
-    def family(self) -> Family:
-        return self._table.family
 
     def __len__(self) -> int:
         """How many prefixes were received."""
@@ -73,7 +70,7 @@ class AdjRibIn:
             path = Path(self.peer, path.attributes, path.internal, path.router_id)
         if self.stale:
             self.stale.difference_update(nlris)
-        refusal = policy.refuses(path.attributes)
+        refusal = policy.refuses_path(path)
         if refusal is not None:
             self._refuse(nlris, path, refusal)
             return

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vrfbgp.model import IPAddress, Path
-from vrfbgp.rib.merits import Merits, merits
+from vrfbgp.rib.merits import Merits, merits_of
 
 
 class Verdict(StrEnum):
@@ -68,7 +68,7 @@ def select(paths: Sequence[Path], *, max_paths: int, always_compare_med: bool = 
     if not paths:
         return NOTHING
     lost: list[tuple[Path, Verdict]] = []
-    left: Sequence[Ranked] = [(merits(path.attributes), path) for path in paths]
+    left: Sequence[Ranked] = [(merits_of(path), path) for path in paths]
     left = _least(left, lambda one: -one[0].local_pref, Verdict.LOCAL_PREF, lost)
     left = _least(left, lambda one: one[0].as_path_length, Verdict.AS_PATH_LENGTH, lost)
     left = _least(left, lambda one: one[0].origin, Verdict.ORIGIN, lost)
@@ -80,6 +80,17 @@ def select(paths: Sequence[Path], *, max_paths: int, always_compare_med: bool = 
     for one in beyond:
         lost.append((one[1], Verdict.MAX_PATHS if max_paths > 1 else _tie_break(best[0], one)))
     return Selection(tuple(path for _, path in best), tuple(lost))
+
+
+def used(paths: Sequence[Path], *, max_paths: int) -> tuple[Path, ...]:
+    """`select(...).best`, of one path or more: three steps mostly leave one, and are taken at once."""
+    if len(paths) == 1:
+        return (paths[0],)
+    ranks = [(-one.local_pref, one.as_path_length, one.origin) for one in map(merits_of, paths)]
+    least = min(ranks)
+    if ranks.count(least) == 1:
+        return (paths[ranks.index(least)],)
+    return select(paths, max_paths=max_paths).best
 
 
 def _least(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrfbgp.model import NO_ROUTE, Chosen, IPAddress, Member, Members, Path, PeerId
-from vrfbgp.rib.best import select
+from vrfbgp.rib.best import used
 from vrfbgp.rib.reach import Resolution
 from vrfbgp.rib.refusal import Refusal
 
@@ -56,12 +56,12 @@ class Chooser:
         eligible = [path for path in paths if self.sole(path).members]
         if not eligible:
             return NO_ROUTE
-        best = select(eligible, max_paths=self.max_paths).best
+        best = used(eligible, max_paths=self.max_paths)
         leads = tuple(map(self.sole, best))
         next_leads: tuple[Chosen, ...] = ()
         if self.backups and len(eligible) > len(best):
-            others = [path for path in eligible if not any(path is used for used in best)]
-            next_leads = tuple(map(self.sole, select(others, max_paths=self.max_paths).best))
+            others = [path for path in eligible if not any(path is one for one in best)]
+            next_leads = tuple(map(self.sole, used(others, max_paths=self.max_paths)))
         elif len(leads) == 1:
             return leads[0]
         chosen = self._joined.get((leads, next_leads))

@@ -52,7 +52,8 @@ class LocRib:
         self, peer: PeerId, family: Family, nlris: Sequence[Nlri], path: Path, policy: ImportPolicy
     ) -> None:
         self.adj(peer, family).announce(nlris, path, policy)
-        self._note(family, nlris)
+        if self.next_hops.recursive:
+            self._changed[family].update(nlris)
 
     def withdraw(self, peer: PeerId, family: Family, nlris: Sequence[Nlri]) -> None:
         self.adj(peer, family).withdraw(nlris)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from vrfbgp.model import Attributes, IPAddress
+from vrfbgp.model import Attributes, IPAddress, Path
+from vrfbgp.rib.paths import UnreadPath
 from vrfbgp.rib.unread import Unread
 
 DEFAULT_LOCAL_PREF = 100
@@ -25,6 +26,11 @@ class Merits(NamedTuple):
     neighbor_as: int | None
     originator_id: IPAddress | None = None
     cluster_list_length: int = 0
+
+
+def merits_of(path: Path) -> Merits:
+    """Those of a path."""
+    return _of_block(path.block) if isinstance(path, UnreadPath) else merits(path.attributes)
 
 
 def merits(attributes: Attributes) -> Merits:

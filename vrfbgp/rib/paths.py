@@ -64,6 +64,10 @@ class UnreadPath(_Path):
     def attributes(self) -> Attributes:
         return Unread(self.block, self.way.next_hop)
 
+    def mentions(self, asn: bytes) -> bool:
+        """As `Unread.mentions`."""
+        return self.block.find(asn) >= 0
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, UnreadPath | Path):
             return NotImplemented

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
-from vrfbgp.model import Attributes, Family, Nlri
+from vrfbgp.model import Attributes, Family, Nlri, Path
+from vrfbgp.rib.paths import UnreadPath
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.rib.unread import Unread
 
@@ -27,6 +28,12 @@ class ImportPolicy:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_local_as_octets", self.local_as.to_bytes(4, "big"))
+
+    def refuses_path(self, path: Path) -> Refusal | None:
+        """As `refuses`, of the attributes of a path."""
+        if isinstance(path, UnreadPath) and not path.mentions(self._local_as_octets):
+            return None
+        return self.refuses(path.attributes)
 
     def refuses(self, attributes: Attributes) -> Refusal | None:
         """A reason against every prefix of an UPDATE with these attributes."""

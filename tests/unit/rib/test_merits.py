@@ -8,10 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.rib.strategies import Speech, orderly
-from vrfbgp.model import Attributes, Origin
-from vrfbgp.rib.merits import DEFAULT_LOCAL_PREF, Merits, merits
+from vrfbgp.model import Attributes, Origin, PeerId
+from vrfbgp.rib.merits import DEFAULT_LOCAL_PREF, Merits, merits, merits_of
+from vrfbgp.rib.paths import Paths, UnreadPath
 from vrfbgp.rib.unread import Unread
 from vrfbgp.rib.update import Update
+
+PEER = PeerId("red", ip_address("172.16.1.1"))
 
 
 @settings(max_examples=300, deadline=None)
@@ -22,7 +25,9 @@ def test_octets_say_what_the_values_say(data: st.DataObject, internal: bool) -> 
         assert isinstance(found, Update)
         for run in found.announced:
             assert isinstance(run.attributes, Unread)
-            assert merits(run.attributes) == merits(run.attributes.read())
+            path = Paths(PEER, internal, 7).path(run.attributes)
+            assert isinstance(path, UnreadPath)
+            assert merits(run.attributes) == merits_of(path) == merits(run.attributes.read())
 
 
 def test_what_is_missing_has_its_default() -> None:

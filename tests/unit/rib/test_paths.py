@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, ip_address
 from tests.unit.rib import wire
 from vrfbgp.model import Attributes, Path, PeerId
 from vrfbgp.rib.paths import Paths, UnreadPath
+from vrfbgp.rib.policy import ImportPolicy
 from vrfbgp.rib.unread import Unread
 
 PEER = PeerId("red", ip_address("172.16.1.1"))
@@ -61,6 +62,9 @@ def test_a_path_of_unread_attributes_is_a_path_in_every_respect() -> None:
         assert (one.peer, one.internal, one.router_id) == (PEER, True, 7)
         assert one.attributes == plain.attributes
     assert path != other
+    for asn in (2, 64501, 64502):
+        policy = ImportPolicy(asn, IPv4Address("10.0.0.1"))
+        assert policy.refuses_path(other) is policy.refuses(other.attributes.read())  # type: ignore[attr-defined]
     assert path == Paths(PEER, True, 7).path(unread(BLOCKS[0]))
     assert path != Paths(PEER, True, 8).path(unread(BLOCKS[0])), "the same from another router"
     assert path != Paths(PEER, True, 7).path(Unread(BLOCKS[0], IPv4Address("172.16.1.2")))
