@@ -6,6 +6,7 @@ config that is read again does not hold up the loop around the core.
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -51,8 +52,12 @@ def main() -> None:
     """Answer the question on standard input."""
     from vrfbgp.config.understand import understand
 
-    question: Question = pickle.load(sys.stdin.buffer)
-    pickle.dump(understand(question), sys.stdout.buffer)
+    try:
+        question: Question = pickle.load(sys.stdin.buffer)
+        pickle.dump(understand(question), sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except (EOFError, BrokenPipeError, pickle.UnpicklingError):
+        os._exit(1)  # Who asked is gone; the interpreter would stumble over that once more at its end.
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from vrfbgp.config.apart import understand_apart
+from vrfbgp import itself
+from vrfbgp.config.apart import PROGRAM, understand_apart
 from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.question import Answer, Question
 from vrfbgp.config.understand import understand
@@ -54,3 +57,24 @@ def test_a_process_that_fails_refuses_the_files(program: tuple[str, ...], cause:
     (problem,) = found
     assert (problem.severity, problem.reason) == (Severity.REFUSED, Reason.NO_EFFECT)
     assert cause in str(problem)
+
+
+WORDS = pickle.dumps(Question((EXAMPLES,), "egress-1", {}, HostFacts("egress-1")))
+
+
+@pytest.mark.parametrize("asked", [b"", WORDS[:-20], WORDS], ids=["nothing", "half", "all"])
+def test_who_asked_and_is_gone_is_no_trouble(asked: bytes) -> None:
+    """As the daemon is when it is killed while its files are read."""
+    environment = itself.environment()
+    process = subprocess.Popen(
+        PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdin, process.stdout, process.stderr:
+        process.stdout.close()
+        process.stdin.write(asked)
+        process.stdin.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 1
