@@ -152,7 +152,7 @@ class Network:
             if isinstance(found, SessionError):
                 resets.append(ResetSession(event.peer, found.code, found.subcode))
                 break
-            session.updates += 1
+            session.updates += found.messages
             if not found.announced and found.end_of_rib is None:
                 # Mostly one prefix in each of very many UPDATEs: they are withdrawn together.
                 for family, nlri, _ in found.withdrawn:

@@ -21,7 +21,7 @@ from tests.unit.config.reading import (
     peer_text,
     reasons,
 )
-from vrfbgp.config.resolve import HostFacts
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.intent import Intent, NextHopMode, Reason, Severity, SourceMode, StaticBootstrap
 from vrfbgp.model import Family, PeerId
 
