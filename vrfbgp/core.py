@@ -146,7 +146,7 @@ class Core:
 
     def handle(self, event: Event, now: float) -> None:
         """Take one fact in."""
-        self._heard |= isinstance(event, Updates | SessionUp | Refresh)
+        self._heard |= isinstance(event, Updates | SessionUp | SessionDown | Refresh | SpeakerExited)
         quiet = isinstance(event, Applied) and self._awaited_by_nobody(event)
         self.stirred |= not quiet
         self._asking |= not (quiet or isinstance(event, Updates))

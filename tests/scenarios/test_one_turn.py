@@ -8,8 +8,9 @@ from __future__ import annotations
 import pytest
 
 from tests.scenarios.notation import Config, config
-from tests.scenarios.world import World
+from tests.scenarios.world import Router, World
 from tests.unit.rib import wire
+from vrfbgp.events import DownCause, DownKind
 
 RED = "network red 500 dev eth1", "peer 172.16.1.140 as 64501"
 YELLOW = "network yellow 501 dev eth2", "peer 172.16.2.140 as 64502"
@@ -47,6 +48,12 @@ def withdraw(world: World, *prefixes: str) -> None:
     world.send(world.peer("red/172.16.1.140"), wire.update(withdraw=prefixes))
 
 
+def drop(world: World, prefix: str) -> None:
+    """Somebody deletes our route in network red's table."""
+    (key,) = [key for key in world.kernel.routes if str(key).startswith(f"{prefix} table 500")]
+    world.kernel.drop_route(key)
+
+
 def in_table(world: World, table: int = 500) -> set[str]:
     return {str(key).split()[0] for key in world.kernel.routes if key.table == table}
 
@@ -61,9 +68,27 @@ def settle(world: World) -> list[str]:
 
 def test_a_route_is_withdrawn_and_somebody_deletes_it(world: World) -> None:
     withdraw(world, "198.51.100.0/24")
-    (key,) = [key for key in world.kernel.routes if str(key).startswith("198.51.100.0/24 table 500")]
-    world.kernel.drop_route(key)
+    drop(world, "198.51.100.0/24")
     assert settle(world) == []
+    assert "198.51.100.0/24" not in in_table(world)
+
+
+def test_a_stale_route_is_given_up_and_somebody_deletes_it(world: World) -> None:
+    red = world.peer("red/172.16.1.140")
+    world.fall(red, DownCause(DownKind.NOTIFICATION_RECEIVED, 6, 2))
+    settle(world)
+    world.routers[red] = Router(restart_time=90, silent=True)
+    world.establish(red)
+    announce(world, "198.51.100.0/24")
+    settle(world)
+    world.fall(red, DownCause(DownKind.CONNECTION_LOST))
+    world.establish(red, restarting=True)
+    settle(world)
+    assert "198.51.100.0/24" in in_table(world), "it is stale"
+    # What it has not sent again when it goes once more is not kept (RFC 4724 4.2).
+    world.fall(red, DownCause(DownKind.CONNECTION_LOST))
+    drop(world, "198.51.100.0/24")
+    settle(world)
     assert "198.51.100.0/24" not in in_table(world)
 
 

@@ -8,7 +8,7 @@ and so does a learned route that leads to a next hop of others: those follow whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from vrfbgp.model import Family, IPAddress, Nlri, Path, PeerId
 from vrfbgp.rib.adj_in import AdjRibIn
@@ -109,15 +109,14 @@ class LocRib:
 
     # -- what comes out --
 
-    def changes(self) -> Iterator[Change]:
+    def changes(self) -> list[Change]:
         """What was chosen since the last call, step by step, in order."""
         if any(self._changed.values()):
             touched = self.next_hops.touched(self._changed)
             for nlris in self._changed.values():
                 nlris.clear()
             self._resolve_again(touched)
-        for table in self.tables.values():
-            yield from table.take()
+        return [change for table in self.tables.values() for change in table.take()]
 
     def choose_again(self) -> None:
         """Have `changes` tell of every prefix, as if nothing had been chosen before."""
@@ -127,8 +126,7 @@ class LocRib:
 
     def discard_changes(self) -> None:
         """Nobody wants to know what changed so far: whoever does later asks to `choose_again`."""
-        for _ in self.changes():
-            pass
+        self.changes()
 
     def adj(self, peer: PeerId, family: Family) -> AdjRibIn:
         """The peer's Adj-RIB-In in this family, made if it is new."""
