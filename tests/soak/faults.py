@@ -219,6 +219,7 @@ def writer_killed(state: State, rng: random.Random) -> str:
     os.kill(state.world.writer_process(), signal.SIGKILL)
     assert state.world.daemon.process is not None
     status = state.world.daemon.process.wait(30)
+    state.looked = len(state.world.daemon.log())
     state.start()
     return f"the daemon ended with {status}"
 

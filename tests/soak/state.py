@@ -37,6 +37,8 @@ class State:
     announced: dict[str, set[str]] = field(default_factory=lambda: {"red": {SERVED}, "yellow": {SERVED}})
     deaf: bool = False
     """The daemon was made to miss events: what a comparison finds in its present life is no fault."""
+    looked: int = 0
+    """How much of the log may have a traceback: that of an end which was meant."""
     first_rules: frozenset[RuleKey] = frozenset()
 
     # -- the daemon --
