@@ -69,7 +69,7 @@ class Planner:
         self._reconciler.keep_left = intent.partial
         self._reconciler.tables = frozenset(tables.values())
         self._reconciler.guarded = {
-            network.intent.table: self._barred(network, networks.values())
+            network.intent.table: self._barred(network)
             for network in networks.values()
             if not network.in_sync
         }
@@ -236,12 +236,12 @@ class Planner:
         if place := self.places.pop(network.intent.name, None):
             self.routes.close(place)
 
-    def _barred(self, network: Network, networks: Iterable[Network]) -> frozenset[int]:
-        """The devices that no route of the network may leave by."""
-        uplinks = network.uplinks.reach.uplinks
-        if uplinks:
-            return frozenset(self._host.links.keys() - uplinks)
-        return frozenset(index for other in networks for index in other.uplinks.reach.uplinks)
+    def _barred(self, network: Network) -> frozenset[int]:
+        """The devices that no route of the network may leave by.
+
+        Without any uplink these are all: what stands there may be left from the network whose table it was.
+        """
+        return frozenset(self._host.links.keys() - network.uplinks.reach.uplinks)
 
     def _was_ours(self, table: int) -> bool:
         """Whether an earlier life of ours had this table: it is kept, whoever has come to use it besides."""
