@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from vrfbgp.filters import Rules
 from vrfbgp.model import METRIC, Family, IPAddress, IPNetwork, PeerId
 
 
@@ -102,6 +103,24 @@ class SourceMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PeerFilters:
+    """The rules of all BGPFilters that a peer names, in order."""
+
+    import_v4: Rules = ()
+    import_v6: Rules = ()
+    export_v4: Rules = ()
+    export_v6: Rules = ()
+
+    def imports(self, family: Family) -> Rules:
+        """For what the peer announces."""
+        return self.import_v4 if family is Family.IPV4 else self.import_v6
+
+    def exports(self, family: Family) -> Rules:
+        """For what is announced to it."""
+        return self.export_v4 if family is Family.IPV4 else self.export_v6
+
+
+@dataclass(frozen=True, slots=True)
 class PeerIntent:
     """One session to hold. Times are in seconds."""
 
@@ -128,6 +147,7 @@ class PeerIntent:
     next_hop_mode: NextHopMode = NextHopMode.AUTO
     allowed_local_as: int = 0
     """numAllowedLocalASNumbers: how often the local AS may be in a received AS_PATH."""
+    filters: PeerFilters = PeerFilters()
     degraded: tuple[Problem, ...] = ()
     """If not empty, no session is held, for these reasons."""
 
