@@ -46,8 +46,6 @@ class Operations:
     """To be added, if they are not there."""
     prepend: tuple[int, ...] = ()
     """AS numbers that come to stand in front of the path, in the order given."""
-    priority: int | None = None
-    """The kernel's metric of the route."""
 
     def __bool__(self) -> bool:
         return self != Operations()

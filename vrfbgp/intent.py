@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from vrfbgp.filters import Rules
+from vrfbgp.filters import Community, Rules
 from vrfbgp.model import METRIC, Family, IPAddress, IPNetwork, PeerId
 
 
@@ -32,6 +32,7 @@ class Reason(StrEnum):
     MISSING_FILTER = "missing-filter"
     MISSING_SECRET = "missing-secret"
     MISSING_POOL = "missing-pool"
+    MISSING_COMMUNITY = "missing-community"
     MISSING_AS = "missing-as"
     MISSING_NODE = "missing-node"
     NO_PEER = "no-peer"
@@ -204,6 +205,14 @@ class GatewayIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class Advertisement:
+    """What is announced within a prefix carries these communities (`prefixAdvertisements`)."""
+
+    prefix: IPNetwork
+    communities: tuple[Community, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """All that the config wants of this node."""
 
@@ -215,6 +224,7 @@ class Intent:
     gateways: tuple[GatewayIntent, ...] = ()
     cluster: tuple[IPNetwork, ...] = ()
     """Destinations that a gateway reaches by main: pods, services, nodes."""
+    advertisements: tuple[Advertisement, ...] = ()
     problems: tuple[Problem, ...] = ()
     """Everything worth telling, those of the objects above included."""
     partial: bool = False

@@ -54,15 +54,12 @@ def _prefix(spec: schema.FilterRule) -> PrefixMatch | None:
 def _operations(specs: Iterable[schema.Operation]) -> Operations:
     communities: list[Community] = []
     prepend: tuple[int, ...] = ()
-    priority: int | None = None
     for spec in specs:
         if spec.add_community is not None:
             communities.append(_community(spec.add_community.value))
         if spec.prepend_as_path is not None:
             prepend = spec.prepend_as_path.prefix + prepend
-        if spec.set_priority is not None:
-            priority = spec.set_priority.value
-    return Operations(tuple(communities), prepend, priority)
+    return Operations(tuple(communities), prepend)
 
 
 def _community(text: str) -> Community:

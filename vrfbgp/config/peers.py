@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from vrfbgp.config.filters import filters_of
 from vrfbgp.config.findings import Findings, degrading
 from vrfbgp.config.node import NodeIdentity
 from vrfbgp.config.objects import Entry, Objects
@@ -74,6 +75,7 @@ def _peer(
     address = spec.peer_ip.address
     source, source_address = _source(entry, node, address, findings)
     password = _password(entry, objects, told)
+    known = {found.name: found.model for found in objects.filters if not found.broken}
     for problem in told:
         findings.tell(problem)
     return PeerIntent(
@@ -94,6 +96,7 @@ def _peer(
         ttl_security=spec.ttl_security,
         next_hop_mode=_next_hop_mode(spec),
         allowed_local_as=spec.num_allowed_local_as_numbers,
+        filters=filters_of(known[name] for name in spec.filters if name in known),
         degraded=(*reasons, *told),
     )
 

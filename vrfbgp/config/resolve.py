@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vrfbgp.config.advertisements import advertisements_of
 from vrfbgp.config.cluster import cluster_of
 from vrfbgp.config.findings import Findings, ordered
 from vrfbgp.config.gateways import gateways_of, longest_list
@@ -42,6 +43,7 @@ def resolve(
     peers = peers_of(objects, identity, findings)
     networks = networks_of(objects, identity, found, peers, findings)
     gateways = gateways_of(objects, identity, findings)
+    advertisements = advertisements_of(objects, node, findings)
     if peers and identity.made_up_router_id:
         findings.tell(_made_up_router_id(identity))
     problems = ordered((*objects.problems, *findings.told, *findings.exclusions))
@@ -54,6 +56,7 @@ def resolve(
         networks=networks,
         gateways=gateways,
         cluster=cluster_of(objects, identity),
+        advertisements=advertisements,
         problems=problems,
     )
 

@@ -62,7 +62,7 @@ def first(rules: Iterable[tuple[FilterRule, Test | None]], nlri: Nlri) -> Filter
 
 
 def changed(attributes: Attributes, operations: Operations) -> Attributes:
-    """The attributes after a rule's operations. (A priority is no attribute, but the installed route's.)"""
+    """The attributes after a rule's operations."""
     standard, large = list(attributes.communities), list(attributes.large_communities)
     for community in operations.communities:
         if len(community) == 2:

@@ -76,7 +76,7 @@ class BGPPeerSpec(Strict):
     ttl_security: Annotated[Annotated[Uint8, within(1, 255)] | None, ACTED] = None
     """Hops between the peers, 1 if they share a link (RFC 5082)."""
     reachable_by: Annotated[Address | None, ACTED] = None
-    filters: Annotated[tuple[Reference, ...], Items, Limits(), Remark("a BGPFilter is not applied yet")] = ()
+    filters: Annotated[tuple[Reference, ...], Items, ACTED] = ()
     failure_detection_mode: Annotated[
         Annotated[Text, one_of("None", "BFDIfDirectlyConnected")], Remark("there is no BFD")
     ] = "None"
