@@ -145,6 +145,7 @@ class Core:
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
             case _:
+                self._place()
                 self._kernel(event, now)
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
@@ -334,8 +335,7 @@ class Core:
                 self.planner.plan(self.intent, self.networks)
                 found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
-            for network in self.networks.values():
-                self.planner.place(network)
+            self._place()
             operations = self.reconciler.operations(now, self.serial + 1)
             operations[:0] = self._overtaking
             self._overtaking = []
@@ -346,6 +346,11 @@ class Core:
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
+
+    def _place(self) -> None:
+        """Bring desired routes up to date: only then can the kernel's be compared with them."""
+        for network in self.networks.values():
+            self.planner.place(network)
 
     def _ask(self, now: float) -> None:
         """Sessions whose rule and routes stand, then the announcements that may go."""

@@ -8,7 +8,7 @@ in them: whoever holds prefixes holds them by family.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
@@ -151,6 +151,26 @@ class Member:
 
 Members = tuple[Member, ...]
 """Sorted, without repetition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was chosen for a prefix: the members of its route; none if it is to have no route."""
+
+    members: Members = ()
+    backup: Members = ()
+    """The next best ones, which take over when all of the members are gone."""
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # one of these stands for a million prefixes, and is looked up for each
+        object.__setattr__(self, "_hash", hash((self.members, self.backup)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+NO_ROUTE = Chosen()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from vrfbgp.events import (
     Updates,
 )
 from vrfbgp.intent import NetworkIntent, PeerIntent
-from vrfbgp.model import Family, PeerId
+from vrfbgp.model import Family, Nlri, PeerId
 from vrfbgp.requests import ResetSession, SessionConfig
 from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.errors import Fault, SessionError
@@ -42,6 +42,8 @@ _RETAINING = frozenset({DownKind.CONNECTION_LOST, DownKind.HOLD_TIMER})
 class Session:
     """What is known of one peer."""
 
+    peer: PeerId
+    """The same object as long as the session is wanted, as that of its intent is not."""
     intent: PeerIntent
     policy: ImportPolicy
     deadline: float
@@ -99,7 +101,7 @@ class Network:
             policy = ImportPolicy(peer.local_as, IPv4Address(peer.router_id), peer.allowed_local_as)
             session = self.sessions.get(peer_id)
             if session is None:
-                self.sessions[peer_id] = Session(peer, policy, now + SYNC_TIME, since=now)
+                self.sessions[peer_id] = Session(peer_id, peer, policy, now + SYNC_TIME, since=now)
                 continue
             session.intent = peer
             if policy != session.policy:
@@ -122,7 +124,7 @@ class Network:
         session.epoch, session.negotiated, session.state = event.epoch, event.negotiated, "established"
         internal = session.intent.internal
         session.decoder = Decoder(event.negotiated, internal)
-        session.paths = Paths(event.peer, internal, int(IPv4Address(event.negotiated.router_id)))
+        session.paths = Paths(session.peer, internal, int(IPv4Address(event.negotiated.router_id)))
         session.since, session.deadline = now, now + SYNC_TIME
         session.ended, session.end_of_rib_due = set(), True
         session.faults_told = 0
@@ -144,12 +146,22 @@ class Network:
         decoder, paths = session.decoder, session.paths
         if decoder is None or paths is None:
             return []
+        resets: list[ResetSession] = []
+        gone: dict[Family, list[Nlri]] = {}
         for found in decoder.block(event.block):
             if isinstance(found, SessionError):
-                return [ResetSession(event.peer, found.code, found.subcode)]
+                resets.append(ResetSession(event.peer, found.code, found.subcode))
+                break
             session.updates += 1
+            if not found.announced and found.end_of_rib is None:
+                # Mostly one prefix in each of very many UPDATEs: they are withdrawn together.
+                for family, nlri, _ in found.withdrawn:
+                    gone.setdefault(family, []).extend(nlri)
+                continue
+            self._withdraw(session, gone)
             self._apply(session, paths, found)
-        return []
+        self._withdraw(session, gone)
+        return resets
 
     def new_faults(self, peer: PeerId) -> list[Fault]:
         """Kinds of malformed UPDATEs that are new in this session (RFC 7606 8 wants them told)."""
@@ -265,8 +277,13 @@ class Network:
             times += [s.deadline for s in self.sessions.values()]
         return times
 
+    def _withdraw(self, session: Session, gone: dict[Family, list[Nlri]]) -> None:
+        for family, nlris in gone.items():
+            self.loc.withdraw(session.peer, family, nlris)
+        gone.clear()
+
     def _apply(self, session: Session, paths: Paths, update: Update) -> None:
-        peer = session.intent.id
+        peer = session.peer
         for withdrawn in update.withdrawn:
             self.loc.withdraw(peer, withdrawn.family, withdrawn.nlri)
         for announced in update.announced:

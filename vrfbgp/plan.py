@@ -44,6 +44,7 @@ class Planner:
         problems: list[Problem] = []
         for network in networks.values():
             network.attach(attach(network.intent, self._host))
+            self.place(network)
             problems += network.uplinks.problems
         undecided = self._plan_places(networks, problems)
         for name, place in self.places.items():
@@ -66,18 +67,18 @@ class Planner:
         self.problems = tuple(problems)
 
     def place(self, network: Network) -> None:
-        """Bring the network's desired routes up to date."""
+        """Bring the network's desired routes up to date: before anybody compares them with the kernel's."""
         place = self.places.get(network.intent.name)
         if place is None:
             network.loc.discard_changes()
             return
         for change in network.loc.changes():
-            self.routes.learned(place, change.family, change.nlris, change.members, change.backup)
+            self.routes.learned(place, change.family, change.nlris, change.before, change.now)
 
     def retire(self, network: Network, asked: list[SpeakerRequest]) -> None:
         """The network is gone from the config: its speaker ends, its routes are no longer wanted."""
         name = network.intent.name
-        self._unplace(name)
+        self._unplace(network)
         self._sessions.pop(name, None)
         if network.configured:
             asked.append(ConfigureSpeaker(name, ()))
@@ -164,7 +165,7 @@ class Planner:
                 undecided = True
             elif not self._was_ours(place.table) and (refusal := self._in_use(name, place.table)):
                 problems.append(refusal)
-                self._unplace(name)
+                self._unplace(network)
             else:
                 moving[name] = place
         while taken := [name for name, place in moving.items() if self._is_taken(place.table, moving)]:
@@ -173,7 +174,7 @@ class Planner:
                 del moving[name]
         # Two networks may exchange their tables: all leave before one arrives.
         for name in moving:
-            self._unplace(name)
+            self._unplace(networks[name])
         for name, place in moving.items():
             self._arrive(networks[name], place)
         return undecided
@@ -185,10 +186,13 @@ class Planner:
     def _arrive(self, network: Network, place: Place) -> None:
         """Give the network its place; what it has learned goes along."""
         self.places[network.intent.name] = place
+        self.routes.follow(place, network.loc.tables)
         network.loc.choose_again()
+        self.place(network)
 
-    def _unplace(self, name: str) -> None:
-        if place := self.places.pop(name, None):
+    def _unplace(self, network: Network) -> None:
+        self.place(network)
+        if place := self.places.pop(network.intent.name, None):
             self.routes.close(place)
 
     def _barred(self, network: Network, networks: Iterable[Network]) -> frozenset[int]:

@@ -4,13 +4,16 @@ The key is the kernel's own key; everything else is the value. What is in the ke
 second entry: `actual` is the desired state except where `_off` and `_left` say otherwise. All methods are
 O(1) but the ones that read everything.
 
-A full table comes in runs of new keys with one value. They are kept as runs (`want_all`, `take_fresh`) for as
-long as nobody asks for anything else; mostly that is until they are handed out.
+The desired state may be kept elsewhere, as that of learned routes is (`desired.py`): then each step that it
+takes is `told`, in order. It may be ahead of what was told, but only until somebody looks here.
+
+A full table comes, and goes, in runs of keys with one value. They are kept as runs (`take_fresh`,
+`take_gone`) for as long as nobody asks for anything else; mostly that is until they are handed out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -21,61 +24,71 @@ V = TypeVar("V")
 class Delta(Generic[K, V]):
     """A desired map, an actual map, and the keys where they differ."""
 
-    def __init__(self) -> None:
-        self.desired: dict[K, V] = {}
+    def __init__(self, desired: MutableMapping[K, V] | None = None) -> None:
+        self.desired: MutableMapping[K, V] = {} if desired is None else desired
         self._off: dict[K, V | None] = {}
         """What the kernel has where it differs, of keys that are desired or once were."""
         self._left: dict[K, V] = {}
         """What the kernel has of keys that were never desired: an earlier life, or somebody else, left it."""
         self._fresh: list[tuple[V, list[K]]] = []
         """Keys that are desired, that the kernel hasn't, and that are in neither of the two above."""
+        self._gone: list[tuple[V, list[K]]] = []
+        """Keys that are not desired any more, that the kernel has so, and that are in neither of them.
+        Either these or the fresh ones: there are never both."""
 
     def want(self, key: K, value: V) -> None:
         """From now on `key` is to be `value`."""
-        self._thaw()
-        actual = self.actual(key)
+        before = self.desired.get(key)
         self.desired[key] = value
-        self._left.pop(key, None)
-        self._mark(key, actual)
+        self.told([key], before, value)
 
-    def want_all(self, keys: list[K], value: V) -> int:
-        """`want` for keys none of which is known yet; how many they are. 0: one is, and nothing was done."""
-        for known in (self.desired, self._off, self._left):
-            if known and not known.keys().isdisjoint(keys):
-                return 0
-        before = len(self.desired)
-        self.desired.update(dict.fromkeys(keys, value))
-        count = len(self.desired) - before
-        if count != len(keys):
-            keys = list(dict.fromkeys(keys))
-        if self._fresh and self._fresh[-1][0] == value:
-            self._fresh[-1][1].extend(keys)
+    def unwant(self, key: K) -> None:
+        """From now on `key` is not to be there; or to be what it would have been without `want`."""
+        before = self.desired.get(key)
+        if before is not None:
+            self.desired.pop(key, None)
+            self.told([key], before, self.desired.get(key))
+
+    def told(self, keys: list[K], before: V | None, now: V | None) -> None:
+        """The desired value of these keys, each of them once, went from `before` to `now`; None: absent."""
+        if before == now:
+            return
+        if before is None and now is not None and not self._gone and self._unmarked(keys):
+            _extend(self._fresh, now, keys)
+        elif now is None and before is not None and not self._fresh and self._unmarked(keys):
+            _extend(self._gone, before, keys)
         else:
-            self._fresh.append((value, keys.copy()))
-        return count
+            self._thaw()
+            for key in keys:
+                actual = self._off[key] if key in self._off else self._left.pop(key, before)
+                if actual == now:
+                    self._off.pop(key, None)
+                else:
+                    self._off[key] = actual
 
     def take_fresh(self) -> list[tuple[V, list[K]]]:
         """Runs of keys that are desired and were never in the kernel, which count as there from now on."""
         fresh, self._fresh = self._fresh, []
         return fresh
 
-    def unwant(self, key: K) -> None:
-        """From now on `key` is not to be there."""
-        self._thaw()
-        if key in self.desired:
-            actual = self.actual(key)
-            del self.desired[key]
-            self._mark(key, actual)
+    def take_gone(self) -> list[tuple[V, list[K]]]:
+        """Runs of keys that are not desired any more, and how they are in the kernel; they count as gone."""
+        gone, self._gone = self._gone, []
+        return gone
 
     def saw(self, key: K, value: V | None) -> None:
         """The kernel has `key` as `value`, or (None) hasn't."""
         self._thaw()
-        if key in self.desired or key in self._off:
-            self._mark(key, value)
-        elif value is None:
-            self._left.pop(key, None)
+        desired = self.desired.get(key)
+        if desired is None and key not in self._off:
+            if value is None:
+                self._left.pop(key, None)
+            else:
+                self._left[key] = value
+        elif desired == value:
+            self._off.pop(key, None)
         else:
-            self._left[key] = value
+            self._off[key] = value
 
     def lack(self, keys: Iterable[K]) -> None:
         """The kernel hasn't these desired keys."""
@@ -89,24 +102,29 @@ class Delta(Generic[K, V]):
 
     def saw_gone(self, keys: Iterable[K]) -> None:
         """The kernel hasn't these keys, that are not desired, any more."""
-        for key in keys:
-            self._off.pop(key, None)
-            self._left.pop(key, None)
+        if self._off or self._left:
+            for key in keys:
+                self._off.pop(key, None)
+                self._left.pop(key, None)
 
     def saw_all(self, actual: Mapping[K, V]) -> None:
         """The kernel has just this and nothing else."""
-        self._fresh = []
-        dropped = self._off.keys() - self.desired.keys()
-        self._off = {key: None for key in self.desired if key not in actual}
+        self._thaw()
+        once = self._off.keys()
+        off: dict[K, V | None] = {}
+        matched = 0
+        for key, wanted in self.desired.items():
+            value = actual.get(key)
+            if value is not None:
+                matched += 1
+            if value != wanted:
+                off[key] = value
         self._left = {}
-        for key, value in actual.items():
-            wanted = self.desired.get(key)
-            if wanted == value:
-                continue
-            if wanted is not None or key in dropped:
-                self._off[key] = value
-            else:
-                self._left[key] = value
+        if matched < len(actual):
+            for key, value in actual.items():
+                if self.desired.get(key) is None:
+                    (off if key in once else self._left)[key] = value
+        self._off = off
 
     def actual(self, key: K) -> V | None:
         """What the kernel has, as far as we know."""
@@ -147,15 +165,22 @@ class Delta(Generic[K, V]):
 
     def __len__(self) -> int:
         """How many keys differ."""
-        return len(self._off) + len(self._left) + sum(len(keys) for _, keys in self._fresh)
+        runs = sum(len(keys) for _, keys in chain(self._fresh, self._gone))
+        return len(self._off) + len(self._left) + runs
+
+    def _unmarked(self, keys: list[K]) -> bool:
+        return not any(marked and not marked.keys().isdisjoint(keys) for marked in (self._off, self._left))
 
     def _thaw(self) -> None:
-        """Keep fresh keys as all others."""
+        """Keep what is in runs as all else."""
         for _, keys in self.take_fresh():
             self._off.update(dict.fromkeys(keys))
+        for value, keys in self.take_gone():
+            self._off.update(dict.fromkeys(keys, value))
 
-    def _mark(self, key: K, actual: V | None) -> None:
-        if self.desired.get(key) == actual:
-            self._off.pop(key, None)
-        else:
-            self._off[key] = actual
+
+def _extend(runs: list[tuple[V, list[K]]], value: V, keys: list[K]) -> None:
+    if runs and runs[-1][0] == value:
+        runs[-1][1].extend(keys)
+    else:
+        runs.append((value, keys.copy()))

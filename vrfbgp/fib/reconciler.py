@@ -32,6 +32,7 @@ from itertools import chain
 from types import MappingProxyType
 
 from vrfbgp.fib.delta import Delta
+from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
@@ -75,7 +76,7 @@ class Reconciler:
 
     def __init__(self) -> None:
         self.nexthops = Nexthops()
-        self.slices: dict[Slice, Delta[Nlri, Slot]] = {}
+        self.slices: dict[Slice, RouteDelta] = {}
         self.rules: Delta[Rule, bool] = Delta()
         self.retry: Retry[Key] = Retry()
         self.guarded: Mapping[int, frozenset[int]] = {}
@@ -97,11 +98,11 @@ class Reconciler:
         self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
         self._unread.update(ReadRules(family) for family in Family)
 
-    def slice(self, table: int, family: Family, metric: int) -> Delta[Nlri, Slot]:
+    def slice(self, table: int, family: Family, metric: int) -> RouteDelta:
         """The state of one slice; a table that was never read is asked for before it is written."""
         delta = self.slices.get((table, family, metric))
         if delta is None:
-            delta = self.slices[table, family, metric] = Delta()
+            delta = self.slices[table, family, metric] = RouteDelta()
             self._unread.add(ReadTable(table, family))
         return delta
 
@@ -151,7 +152,7 @@ class Reconciler:
                     of_metric[route.key.nlri] = slot
         wrong = 0
         for metric, actual in found.items():
-            delta = self.slices.setdefault((table, family, metric), Delta())
+            delta = self.slices.setdefault((table, family, metric), RouteDelta())
             before = len(delta)
             delta.saw_all(actual)
             self._searched.pop((table, family, metric), None)
@@ -307,12 +308,16 @@ class Reconciler:
             if not len(delta) or ReadTable(table, family) in reads:
                 continue
             fresh: list[Step] = []
+            going: list[Step] = []
             if not len(self.retry):
-                for group, nlris in delta.take_fresh():
-                    if isinstance(group, int) and standing[group]:
-                        fresh.append(AddRoutes(*of, nlris, array("I", (group,)) * len(nlris)))
+                for slot, nlris in delta.take_fresh():
+                    if isinstance(slot, int) and standing[slot]:
+                        fresh.append(AddRoutes(*of, nlris, array("I", (slot,)) * len(nlris)))
                     else:
                         delta.lack(nlris)
+                for slot, nlris in delta.take_gone():
+                    if not (isinstance(slot, int) and gone[slot]):
+                        going.append(DeleteRoutes(*of, nlris))
             draft = Draft(*of)
             vanished: list[Nlri] = []
             for nlri, desired, actual in chain(delta.changed(), self._to_sweep(of)):
@@ -332,8 +337,8 @@ class Reconciler:
                 delta.saw(nlri, None)
             written += draft.written() + fresh
             if draft.gone:
-                run = DeleteRoutes(*of, draft.gone)
-                (removals if table in self.tables else clearances).append(run)
+                going.append(DeleteRoutes(*of, draft.gone))
+            (removals if table in self.tables else clearances).extend(going)
         return written, removals, clearances
 
     def _to_sweep(self, of: Slice) -> Iterator[tuple[Nlri, None, Slot]]:

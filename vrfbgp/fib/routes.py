@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vrfbgp.fib.delta import Delta
+from vrfbgp.fib.desired import BACKUP, ROUTE, Groups, Learned, RouteDelta
 from vrfbgp.fib.draft import Slot
 from vrfbgp.fib.reconciler import Reconciler
-from vrfbgp.model import Family, Inline, Members, Nlri
+from vrfbgp.model import Chosen, Family, Inline, Nlri
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +45,24 @@ class Routes:
             self._slice(place, family)
             self._slice(place.backup, family)
 
-    def learned(
-        self, place: Place, family: Family, nlris: list[Nlri], members: Members, backup: Members = ()
-    ) -> None:
-        """Learned prefixes have these members, and these to take over, from now on; none: no such route."""
-        self._lead(place, family, nlris, members)
-        if backup or self._slice(place.backup, family).desired:
-            self._lead(place.backup, family, nlris, backup)
+    def follow(self, place: Place, chosen: Mapping[Family, Learned]) -> None:
+        """The place is for what is chosen there, as it will be `learned`; nothing of it was yet."""
+        for family, learned in chosen.items():
+            for of, part in ((place, ROUTE), (place.backup, BACKUP)):
+                self._slice(of, family).desired.follow(learned, Groups(self._reconciler.nexthops, part))
 
-    def _slice(self, place: Place, family: Family) -> Delta[Nlri, Slot]:
-        return self._reconciler.slice(place.table, family, place.metric)
-
-    def _lead(self, place: Place, family: Family, nlris: list[Nlri], members: Members) -> None:
-        slice_ = self._slice(place, family)
-        nexthops = self._reconciler.nexthops
-        if not members:
-            for nlri in nlris:
-                before = slice_.desired.get(nlri)
-                if isinstance(before, int):
-                    slice_.unwant(nlri)
-                    nexthops.release(before)
-            return
-        group = nexthops.acquire(members, len(nlris))
-        if count := slice_.want_all(nlris, group):
-            if count < len(nlris):
-                nexthops.release(group, len(nlris) - count)
-            return
-        for nlri in nlris:
-            before = slice_.desired.get(nlri)
-            if before == group or isinstance(before, Inline):
-                nexthops.release(group)
-                continue
-            slice_.want(nlri, group)
-            if isinstance(before, int):
-                nexthops.release(before)
+    def learned(self, place: Place, family: Family, nlris: list[Nlri], before: Chosen, now: Chosen) -> None:
+        """What is chosen for these prefixes took this step, in what the place follows."""
+        for of in (place, place.backup):
+            slice_ = self._slice(of, family)
+            groups, own = slice_.desired.groups, slice_.desired.own
+            assert groups is not None, f"{of} follows nothing"
+            entered = groups.enter(now, len(nlris))
+            left = groups.leave(before, len(nlris))
+            if own and not own.keys().isdisjoint(nlris):
+                slice_.told([nlri for nlri in nlris if nlri not in own], left, entered)
+            else:
+                slice_.told(nlris, left, entered)
 
     def bootstrap(self, place: Place, family: Family, routes: Mapping[Nlri, Inline]) -> None:
         """Just these bootstrap routes are wanted from now on."""
@@ -89,10 +73,7 @@ class Routes:
         for nlri in before.keys() - routes.keys():
             slice_.unwant(nlri)
         for nlri, inline in routes.items():
-            learned = slice_.desired.get(nlri)
             slice_.want(nlri, inline)
-            if isinstance(learned, int):
-                self._reconciler.nexthops.release(learned)
         self._bootstrap[place, family] = dict(routes)
 
     def close(self, place: Place) -> None:
@@ -100,13 +81,18 @@ class Routes:
         for family in Family:
             self._bootstrap.pop((place, family), None)
         for slice_ in [self._slice(of, family) for of in (place, place.backup) for family in Family]:
-            for nlri, value in list(slice_.desired.items()):
-                slice_.unwant(nlri)
-                if isinstance(value, int):
-                    self._reconciler.nexthops.release(value)
+            wanted: dict[Slot, list[Nlri]] = {}
+            for nlri, slot in slice_.desired.items():
+                wanted.setdefault(slot, []).append(nlri)
+            slice_.desired.clear()
+            for slot, nlris in wanted.items():
+                slice_.told(nlris, slot, None)
 
     def settled(self, place: Place) -> bool:
         """Whether the bootstrap routes are in the kernel (the table may still be filling)."""
         return all(
             self._slice(place, family).settled(self._bootstrap.get((place, family), ())) for family in Family
         )
+
+    def _slice(self, place: Place, family: Family) -> RouteDelta:
+        return self._reconciler.slice(place.table, family, place.metric)

@@ -1,43 +1,83 @@
 """Adj-RIB-In: what one peer announces in one family (RFC 4271 3.2).
 
-Accepted and refused paths are kept apart, so that choosing looks at the former alone and a changed policy
-can look at both. After a session was lost with graceful restart, paths are *stale* until they are
-announced again, or swept at the End-of-RIB (RFC 4724 4.2).
+The paths that policy accepts are kept in the network's table (`table.py`), where the peers' paths to a prefix
+stand side by side; here they are looked at as this peer's own. Refused ones are kept apart, with their
+reason, so that choosing never looks at them and a changed policy can look at both. After a session was lost
+with graceful restart, paths are *stale* until they are announced again, or swept at the End-of-RIB (RFC
+4724 4.2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import groupby
 
-from vrfbgp.model import Family, Nlri, Path
+from vrfbgp.model import Family, Nlri, Path, PeerId
 from vrfbgp.rib.policy import ImportPolicy
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.table import Table, path_of
 from vrfbgp.rib.update import Unsuspected
+
+
+class Accepted(Mapping[Nlri, Path]):
+    """The paths of one peer in a table."""
+
+    def __init__(self, peer: PeerId, table: Table) -> None:
+        self.count = 0
+        self._peer = peer
+        self._table = table
+
+    def __getitem__(self, nlri: Nlri) -> Path:
+        path = path_of(self._table.entries.get(nlri), self._peer)
+        if path is None:
+            raise KeyError(nlri)
+        return path
+
+    def __contains__(self, nlri: object) -> bool:
+        return path_of(self._table.entries.get(nlri), self._peer) is not None  # type: ignore[call-overload]
+
+    def __iter__(self) -> Iterator[Nlri]:
+        return (nlri for nlri, _ in self.pairs())
+
+    def __len__(self) -> int:
+        return self.count
+
+    def pairs(self) -> Iterator[tuple[Nlri, Path]]:
+        """Its items, in much less time."""
+        return self._table.of_peer(self._peer) if self.count else iter(())
 
 
 class AdjRibIn:
     """Paths by prefix."""
 
-    def __init__(self, family: Family) -> None:
-        self.family = family
-        self.paths: dict[Nlri, Path] = {}
+    def __init__(self, peer: PeerId, table: Table) -> None:
+        self.peer = peer
+        self.paths = Accepted(peer, table)
         """Accepted by policy."""
         self.refused: dict[Nlri, tuple[Path, Refusal]] = {}
         self.stale: set[Nlri] = set()
+        self._table = table
+
+    @property
+    def family(self) -> Family:
+        return self._table.family
 
     def __len__(self) -> int:
         """How many prefixes were received."""
-        return len(self.paths) + len(self.refused)
+        return self.paths.count + len(self.refused)
 
-    def announce(self, nlris: Iterable[Nlri], path: Path, policy: ImportPolicy) -> list[Nlri]:
-        """The prefixes are now announced with `path`; those whose accepted path changed."""
+    def announce(self, nlris: Iterable[Nlri], path: Path, policy: ImportPolicy) -> None:
+        """The prefixes are now announced with `path`."""
         nlris = nlris if isinstance(nlris, list) else list(nlris)
+        if path.peer is not self.peer:
+            path = replace(path, peer=self.peer)
         if self.stale:
             self.stale.difference_update(nlris)
         refusal = policy.refuses(path.attributes)
         if refusal is not None:
-            return self._refuse(nlris, path, refusal)
-        changed: list[Nlri] = []
+            self._refuse(nlris, path, refusal)
+            return
         if not isinstance(nlris, Unsuspected):
             reasons = [policy.refuses_prefix(self.family, nlri) for nlri in nlris]
             if any(reasons):
@@ -45,76 +85,47 @@ class AdjRibIn:
                 nlris = [nlri for nlri, reason in judged if reason is None]
                 for nlri, reason in judged:
                     if reason is not None:
-                        changed += self._refuse((nlri,), path, reason)
+                        self._refuse([nlri], path, reason)
         if self.refused and not self.refused.keys().isdisjoint(nlris):
             for nlri in nlris:
                 self.refused.pop(nlri, None)
-        accepted = self._accept(nlris, path)
-        return [*changed, *accepted] if changed else accepted
+        self.paths.count += self._table.put(nlris, path)
 
-    def withdraw(self, nlris: Iterable[Nlri]) -> list[Nlri]:
-        """The prefixes are no longer announced; those whose accepted path went."""
+    def withdraw(self, nlris: Iterable[Nlri]) -> None:
+        """The prefixes are no longer announced."""
         nlris = nlris if isinstance(nlris, list) else list(nlris)
         if self.stale:
             self.stale.difference_update(nlris)
         if self.refused:
             for nlri in nlris:
                 self.refused.pop(nlri, None)
-        forget = self.paths.pop
-        return [nlri for nlri in nlris if forget(nlri, None) is not None]
+        self.paths.count -= self._table.drop(self.peer, nlris)
 
-    def _accept(self, nlris: list[Nlri], path: Path) -> list[Nlri]:
-        paths = self.paths
-        if paths.keys().isdisjoint(nlris):
-            before = len(paths)
-            for nlri in nlris:
-                paths[nlri] = path
-            return nlris if len(paths) - before == len(nlris) else list(dict.fromkeys(nlris))
-        changed = []
-        equal = other = path
-        for nlri in nlris:
-            old = paths.get(nlri)
-            # neighbours mostly had one path in common: it is compared once
-            if old is equal or old is path:
-                continue
-            if old is not None and old is not other:
-                if old == path:
-                    equal = old
-                    continue
-                other = old
-            paths[nlri] = path
-            changed.append(nlri)
-        return changed
-
-    def _refuse(self, nlris: Iterable[Nlri], path: Path, refusal: Refusal) -> list[Nlri]:
-        changed = []
-        for nlri in nlris:
-            self.refused[nlri] = path, refusal
-            if self.paths.pop(nlri, None) is not None:
-                changed.append(nlri)
-        return changed
+    def _refuse(self, nlris: list[Nlri], path: Path, refusal: Refusal) -> None:
+        self.refused.update(dict.fromkeys(nlris, (path, refusal)))
+        self.paths.count -= self._table.drop(self.peer, nlris)
 
     def mark_stale(self) -> None:
         """All that is here must be announced again to stay."""
-        self.stale = set(self.paths) | set(self.refused)
+        self.stale = {*self.paths, *self.refused}
 
-    def sweep(self) -> list[Nlri]:
-        """Drop what was not announced again."""
-        return self.withdraw(tuple(self.stale))
+    def sweep(self) -> int:
+        """Drop what was not announced again; how many prefixes that were."""
+        stale = list(self.stale)
+        self.withdraw(stale)
+        return len(stale)
 
-    def clear(self) -> list[Nlri]:
+    def clear(self) -> None:
         """Drop everything."""
-        changed = list(self.paths)
-        self.paths.clear()
+        self.paths.count -= self._table.drop(self.peer, list(self.paths))
         self.refused.clear()
         self.stale.clear()
-        return changed
 
-    def reconsider(self, policy: ImportPolicy) -> list[Nlri]:
-        """Ask a new policy about everything; the prefixes whose accepted path changed."""
-        stale: Set[Nlri] = frozenset(self.stale)
-        received = [(nlri, path) for nlri, path in self.paths.items()]
-        received += [(nlri, path) for nlri, (path, _) in self.refused.items()]
-        changed = [nlri for nlri, path in received for _ in self.announce((nlri,), path, policy)]
-        self.stale = set(stale)
-        return changed
+    def reconsider(self, policy: ImportPolicy) -> None:
+        """Ask a new policy about everything."""
+        stale = self.stale.copy()
+        received = [*self.paths.pairs(), *((nlri, path) for nlri, (path, _) in self.refused.items())]
+        for _, items in groupby(received, lambda pair: id(pair[1])):
+            nlris, paths = zip(*items, strict=True)
+            self.announce(nlris, paths[0], policy)
+        self.stale = stale

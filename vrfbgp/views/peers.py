@@ -111,15 +111,16 @@ def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
 def _unusable(loc: LocRib, adj: AdjRibIn) -> Counter[str]:
     """Accepted paths that take no part in the choice, by reason."""
     found: Counter[str] = Counter()
-    held = loc.reach.bootstrap.get(adj.family, frozenset())
+    held = loc.tables[adj.family].held
     if standing := sum(nlri in adj.paths for nlri in held):
         found[Refusal.BOOTSTRAP.value] = standing
     # Mostly every next hop is resolved, and then nothing needs to be counted.
-    if not loc.refuses_next_hops:
+    if not loc.next_hops.refused:
         return found
     # The prefixes of one UPDATE share a path: it is looked at once, however many there are.
-    shared = Counter(map(id, adj.paths.values()))
-    for path in {id(path): path for path in adj.paths.values()}.values():
+    paths = {id(path): path for _, path in adj.paths.pairs()}
+    shared = Counter(id(path) for _, path in adj.paths.pairs())
+    for path in paths.values():
         hops = loc.hops(path)
         if isinstance(hops, Refusal):
             found[hops.value] += shared[id(path)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vrfbgp.core import Core
-from vrfbgp.fib.delta import Delta
+from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import FOREIGN, Key, Slot
 from vrfbgp.fib.retry import Refused
 from vrfbgp.model import (
@@ -204,7 +204,7 @@ class Table:
         )
         return tuple(Hop(o.gateway, o.ifindex) for o in objects if isinstance(o, NexthopObject))
 
-    def _slice(self, family: Family) -> Delta[Nlri, Slot] | None:
+    def _slice(self, family: Family) -> RouteDelta | None:
         if self.place is None:
             return None
         return self.core.reconciler.slices.get((self.place.table, family, self.place.metric))

@@ -66,7 +66,7 @@ class Bench:
         self.red.bury()
         for change in self.red.loc.changes():
             for nlri in change.nlris:
-                (self.chosen.add if change.members else self.chosen.discard)(nlri)
+                (self.chosen.add if change.now.members else self.chosen.discard)(nlri)
         known = {
             nlri_of(ip_network(text)): text for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
         }

@@ -30,18 +30,29 @@ class Comparison(RuleBasedStateMachine):
         self.desired[key] = value
         self.ours.add(key)
 
-    @rule(wanted=st.lists(keys, min_size=1), value=values, handed_out=st.booleans())
-    def want_all(self, wanted: list[str], value: int, handed_out: bool) -> None:
-        count = self.delta.want_all(wanted, value)
-        known = self.desired.keys() | self.actual.keys() | self.ours
-        assert count == (0 if known & set(wanted) else len(set(wanted)))
-        if not count:
-            return
-        self.desired.update(dict.fromkeys(wanted, value))
-        self.ours.update(wanted)
+    @rule(told=st.lists(keys, min_size=1, unique=True), value=values | st.none(), handed_out=st.booleans())
+    def told(self, told: list[str], value: int | None, handed_out: bool) -> None:
+        """Some keys with one value get another; `desired` is ahead of what is told."""
+        before = self.desired.get(told[0])
+        told = [key for key in told if self.desired.get(key) == before]
+        for key in told:
+            for desired in (self.desired, self.delta.desired):
+                if value is None:
+                    desired.pop(key, None)
+                else:
+                    desired[key] = value
+            if value is not None:
+                self.ours.add(key)
+            elif key not in self.actual:
+                self.ours.discard(key)
+        self.delta.told(told, before, value)
         if handed_out:
-            assert {key for _, run in self.delta.take_fresh() for key in run} == set(wanted)
-            self.actual.update(dict.fromkeys(wanted, value))
+            for made, run in self.delta.take_fresh():
+                self.actual.update(dict.fromkeys(run, made))
+            for was, run in self.delta.take_gone():
+                for key in run:
+                    assert self.actual.pop(key) == was
+                    self.ours.discard(key)
 
     @rule(key=keys)
     def unwant(self, key: str) -> None:
@@ -108,11 +119,23 @@ def test_repairs_come_in_the_order_of_what_is_desired() -> None:
     assert [key for key, _, _ in delta.pending()] == list("fedcba")
 
 
+def wanted(delta: Delta[str, int], keys: str, value: int) -> None:
+    """Keys that are new."""
+    delta.desired.update(dict.fromkeys(keys, value))
+    delta.told(list(keys), None, value)
+
+
+def unwanted(delta: Delta[str, int], keys: str) -> None:
+    """Keys that had one value."""
+    (before,) = {delta.desired.pop(key) for key in keys}
+    delta.told(list(keys), before, None)
+
+
 def test_what_is_new_is_kept_as_runs_and_handed_out_once() -> None:
     delta: Delta[str, int] = Delta()
-    assert delta.want_all(["a", "b"], 1) == 2
-    assert delta.want_all(["c", "c"], 1) == 1
-    assert delta.want_all(["d"], 2) == 1
+    wanted(delta, "ab", 1)
+    wanted(delta, "c", 1)
+    wanted(delta, "d", 2)
     assert len(delta) == 4
     assert delta.take_fresh() == [(1, ["a", "b", "c"]), (2, ["d"])]
     assert not len(delta)
@@ -120,25 +143,36 @@ def test_what_is_new_is_kept_as_runs_and_handed_out_once() -> None:
     assert delta.actual("c") == 1, "what was handed out counts as there"
 
 
-@pytest.mark.parametrize("known", ["desired", "off", "left"])
+def test_what_goes_is_kept_as_runs_and_handed_out_once() -> None:
+    delta: Delta[str, int] = Delta()
+    wanted(delta, "abc", 1)
+    delta.take_fresh()
+    unwanted(delta, "ab")
+    unwanted(delta, "c")
+    assert len(delta) == 3
+    assert delta.take_gone() == [(1, ["a", "b", "c"])]
+    assert not len(delta)
+    assert delta.actual("c") is None, "what was handed out counts as gone"
+
+
+@pytest.mark.parametrize("known", ["off", "left"])
 def test_what_is_known_is_not_taken_for_new(known: str) -> None:
     delta: Delta[str, int] = Delta()
-    if known != "left":
-        delta.want("a", 7)
     if known == "off":
+        wanted(delta, "a", 7)
         delta.saw("a", 7)
-        delta.unwant("a")
-    if known == "left":
+        unwanted(delta, "a")
+        assert list(delta.pending()) == [("a", None, 7)]
+    else:
         delta.saw("a", 7)
-    before = list(delta.pending())
-    assert delta.want_all(["b", "a"], 1) == 0
-    assert list(delta.pending()) == before
-    assert "b" not in delta.desired
+    wanted(delta, "ba", 1)
+    assert delta.take_fresh() == []
+    assert sorted(delta.pending()) == [("a", 1, 7), ("b", 1, None)]
 
 
 def test_runs_are_as_good_as_single_wishes() -> None:
     delta: Delta[str, int] = Delta()
-    delta.want_all(["a", "b", "c"], 1)
+    wanted(delta, "abc", 1)
     delta.unwant("a")
     delta.want("b", 2)
     assert sorted(delta.pending()) == [("b", 2, None), ("c", 1, None)]
@@ -147,9 +181,19 @@ def test_runs_are_as_good_as_single_wishes() -> None:
     assert list(delta.pending()) == [("c", 1, None)]
 
 
+def test_what_went_and_comes_back_is_as_it_was() -> None:
+    delta: Delta[str, int] = Delta()
+    wanted(delta, "ab", 1)
+    delta.take_fresh()
+    unwanted(delta, "ab")
+    wanted(delta, "a", 1)
+    assert delta.take_gone() == delta.take_fresh() == []
+    assert list(delta.pending()) == [("b", None, 1)]
+
+
 def test_a_dump_overrules_runs() -> None:
     delta: Delta[str, int] = Delta()
-    delta.want_all(["a", "b"], 1)
+    wanted(delta, "ab", 1)
     delta.saw_all({"a": 1, "x": 5})
     assert delta.take_fresh() == []
     assert sorted(delta.pending()) == [("b", 1, None), ("x", None, 5)]

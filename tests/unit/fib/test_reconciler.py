@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -11,15 +12,19 @@ from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
 from vrfbgp.model import (
     METRIC,
+    NO_ROUTE,
     PROTOCOL,
     Action,
+    Chosen,
     Family,
     Inline,
     KernelNexthop,
     KernelRoute,
     Member,
+    Members,
     NexthopGroup,
     NexthopObject,
+    Nlri,
     PeerId,
     RouteKey,
     Rule,
@@ -57,6 +62,13 @@ def ours(nlri: bytes, nhid: int, table: int = 500) -> KernelRoute:
     return KernelRoute(key(nlri, table), PROTOCOL, nhid=nhid)
 
 
+class Choices(dict[Nlri, Chosen]):
+    """What is chosen for each prefix."""
+
+    def runs(self) -> Iterator[tuple[Nlri, Chosen]]:
+        return iter(self.items())
+
+
 class Bench:
     """A reconciler whose reads are answered as told."""
 
@@ -65,7 +77,12 @@ class Bench:
         self.reconciler.hold_rules = False
         self.reconciler.tables = frozenset({500})
         self.routes = Routes(self.reconciler)
+        self.chosen = Choices()
         self.serial = 0
+
+    def open(self) -> None:
+        self.routes.open(PLACE)
+        self.routes.follow(PLACE, {V4: self.chosen})
 
     def read(
         self,
@@ -94,14 +111,16 @@ class Bench:
     def applied(self, *failures: Failure, now: float = 0.0) -> list[Failure]:
         return self.reconciler.applied(self.serial, failures, now)
 
-    def learned(self, nlri: bytes, *members: Member) -> None:
-        self.routes.learned(PLACE, V4, [nlri], members)
+    def learned(self, nlri: bytes, *members: Member, backup: Members = ()) -> None:
+        before = self.chosen.pop(nlri, NO_ROUTE)
+        now = self.chosen[nlri] = Chosen(members, backup)
+        self.routes.learned(PLACE, V4, [nlri], before, now)
 
 
 @pytest.fixture
 def bench() -> Bench:
     bench = Bench()
-    bench.routes.open(PLACE)
+    bench.open()
     return bench
 
 
@@ -329,7 +348,7 @@ def test_objects_made_first_serve_routes_of_the_same_batch(bench: Bench) -> None
 
 def test_x7_a_dead_peers_routes_are_gone_without_a_word_for_each(bench: Bench) -> None:
     bench.read()
-    bench.routes.learned(PLACE, V4, [P], (A,), (B,))
+    bench.learned(P, A, backup=(B,))
     bench.learned(Q, A)
     assert AddRoute(key(P, metric=METRIC + 1), FIRST_ID + 3) in bench.batch()
     bench.applied()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vrfbgp.model import Attributes, Family, IPAddress, Members, Nlri, Path, PeerId, nlri_of
-from vrfbgp.rib import loc as loc_module
+from vrfbgp.model import NO_ROUTE, Attributes, Chosen, Family, IPAddress, Nlri, Path, PeerId, nlri_of
+from vrfbgp.rib import nexthops
 from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.policy import ImportPolicy
 from vrfbgp.rib.reach import Reach, Way
@@ -50,26 +50,33 @@ def path(peer: PeerId, next_hop: IPAddress, length: int = 1, local_pref: int | N
     return Path(peer, attributes, internal=False, router_id=int(peer.address))
 
 
-def take(loc: LocRib, told: dict[Nlri, Members]) -> None:
-    """Keep what was told up to date."""
+def take(loc: LocRib, told: dict[Nlri, Chosen]) -> None:
+    """Keep what was told up to date; each step must begin where the one before ended."""
     for change in loc.changes():
         for nlri in change.nlris:
-            if change.members:
-                told[nlri] = change.members
-            else:
-                told.pop(nlri, None)
+            assert told.get(nlri, NO_ROUTE) == change.before != change.now
+            told[nlri] = change.now
+    for nlri in [nlri for nlri, chosen in told.items() if chosen == NO_ROUTE]:
+        del told[nlri]
 
 
-def chosen(loc: LocRib) -> dict[Nlri, Members]:
+def chosen(loc: LocRib) -> dict[Nlri, Chosen]:
     """All that is chosen now."""
-    told: dict[Nlri, Members] = {}
+    told: dict[Nlri, Chosen] = {}
     loc.choose_again()
     take(loc, told)
     return told
 
 
+def looked_up(loc: LocRib) -> dict[Nlri, Chosen]:
+    """The same, as one who looks has it."""
+    found = {nlri: now for nlri, now in loc.tables[V4].runs() if now.members}
+    assert found == {nlri: now for nlri, now in loc.tables[V4].items() if now.members}
+    return found
+
+
 def hops(loc: LocRib, prefix: str) -> list[str]:
-    return [str(m.gateway) for m in chosen(loc).get(nlri_of(ip_network(prefix)), ())]
+    return [str(m.gateway) for m in chosen(loc).get(nlri_of(ip_network(prefix)), NO_ROUTE).members]
 
 
 def announce(loc: LocRib, peer: PeerId, prefix: str, next_hop: str, **options: int) -> None:
@@ -110,13 +117,13 @@ def test_the_last_word_on_a_prefix_counts() -> None:
     prefix = nlri_of(ip_network("192.0.2.0/24"))
     announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
     loc.withdraw(PEERS[0], V4, [prefix])
-    told: dict[Nlri, Members] = {prefix: ()}
+    told: dict[Nlri, Chosen] = {}
     take(loc, told)
     assert told == {}
     announce(loc, PEERS[0], "192.0.2.0/24", "172.16.1.1")
     announce(loc, PEERS[1], "192.0.2.0/24", "172.16.1.2", local_pref=300)
     take(loc, told)
-    assert [str(member.gateway) for member in told[prefix]] == ["172.16.1.2"]
+    assert [str(member.gateway) for member in told[prefix].members] == ["172.16.1.2"]
 
 
 def test_an_unresolved_best_path_leaves_the_field_to_the_next() -> None:
@@ -183,12 +190,12 @@ def test_retained_paths_stay_until_they_are_swept() -> None:
 
 def test_next_hops_that_nobody_uses_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Invariant 9: a peer that makes up ever new next hops grows nothing but its own Adj-RIB-In."""
-    monkeypatch.setattr(loc_module, "_PRUNE_AT", 100)
+    monkeypatch.setattr(nexthops, "PRUNE_AT", 100)
     loc = loc_rib()
     for number in range(1000):
         announce(loc, PEERS[0], "192.0.2.0/24", str(ip_address(0x0A000001 + number)))
         chosen(loc)
-    assert len(loc._resolved) <= 101
+    assert len(loc.next_hops) <= 101
 
 
 # -- against the same facts at once ----------------------------------------------------------------
@@ -215,7 +222,7 @@ prefixes = st.sampled_from(PREFIXES)
 announcements = st.tuples(
     st.just("announce"),
     peers,
-    st.lists(prefixes, min_size=1, max_size=2, unique=True),
+    st.lists(prefixes, min_size=1, max_size=3),
     st.builds(
         path,
         peers,
@@ -225,11 +232,11 @@ announcements = st.tuples(
     ),
 )
 others = st.one_of(
-    st.tuples(st.just("withdraw"), peers, prefixes),
+    st.tuples(st.just("withdraw"), peers, st.lists(prefixes, min_size=1, max_size=2)),
     st.tuples(st.sampled_from(["forget", "retain", "sweep"]), peers),
     st.tuples(st.just("reconsider"), peers, st.booleans()),
     st.tuples(st.just("reach"), st.sampled_from(REACHES)),
-    st.tuples(st.just("max_paths"), st.integers(1, 3)),
+    st.tuples(st.just("configure"), st.integers(1, 3), st.booleans()),
 )
 steps = st.lists(st.one_of(announcements, announcements, others), min_size=6, max_size=25)
 
@@ -239,8 +246,8 @@ def do(loc: LocRib, step: tuple[object, ...]) -> None:
     match step:
         case "announce", PeerId() as peer, list() as nlris, Path() as made:
             loc.announce(peer, V4, nlris, replace(made, peer=peer, router_id=int(peer.address)), POLICY)
-        case "withdraw", PeerId() as peer, bytes() as nlri:
-            loc.withdraw(peer, V4, [nlri])
+        case "withdraw", PeerId() as peer, list() as nlris:
+            loc.withdraw(peer, V4, nlris)
         case "forget", PeerId() as peer:
             loc.forget(peer)
         case "retain", PeerId() as peer:
@@ -251,13 +258,13 @@ def do(loc: LocRib, step: tuple[object, ...]) -> None:
             loc.reconsider(peer, POLICY if allowed else replace(POLICY, local_as=64502))
         case "reach", Reach() as found:
             loc.set_reach(found)
-        case "max_paths", int() as number:
-            loc.configure(number, True)
+        case "configure", int() as number, bool() as backups:
+            loc.configure(number, backups)
 
 
 def at_once(loc: LocRib) -> LocRib:
     """A fresh one that is told how it ended."""
-    fresh = LocRib(loc.max_paths)
+    fresh = LocRib(loc.max_paths, backups=loc.backups)
     fresh.set_reach(loc.reach)
     for peer, of_peer in loc.adj_in.items():
         for nlri, accepted in of_peer[V4].paths.items() if V4 in of_peer else ():
@@ -270,11 +277,11 @@ def at_once(loc: LocRib) -> LocRib:
 def test_step_by_step_is_as_at_once(happens: list[tuple[object, ...]], together: int) -> None:
     loc = LocRib(16)
     loc.set_reach(reach())
-    told: dict[Nlri, Members] = {}
+    told: dict[Nlri, Chosen] = {}
     for number, step in enumerate(happens):
         do(loc, step)
         if number % together:
             continue
         take(loc, told)
         assert list(loc.changes()) == [], "it does not come to rest"
-        assert told == chosen(at_once(loc)) == chosen(loc)
+        assert told == looked_up(loc) == chosen(at_once(loc)) == chosen(loc)

@@ -1,0 +1,83 @@
+"""Where the paths of a prefix lead together: the best of them, and the next best as their backup.
+
+Nearly all prefixes have one path, and nearly all paths of a peer one next hop: what that comes to is
+remembered, and so is what several such come to together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vrfbgp.model import NO_ROUTE, Chosen, IPAddress, Member, Members, Path, PeerId
+from vrfbgp.rib.best import select
+from vrfbgp.rib.reach import Resolution
+from vrfbgp.rib.refusal import Refusal
+
+_REMEMBERED = 1 << 14
+
+
+class Chooser:
+    """Chooses among paths; `hops` says where one leads, and `forget` is to be called if that changed."""
+
+    def __init__(self, max_paths: int, backups: bool, hops: Callable[[Path], Resolution]) -> None:
+        self.max_paths = max_paths
+        self.backups = backups
+        """Choose the next best paths too."""
+        self._hops = hops
+        self._last: tuple[PeerId, IPAddress, Chosen] | None = None
+        self._sole: dict[tuple[PeerId, IPAddress], Chosen] = {}
+        self._joined: dict[tuple[tuple[Chosen, ...], tuple[Chosen, ...]], Chosen] = {}
+
+    def forget(self) -> None:
+        """Paths may lead elsewhere now."""
+        self._last = None
+        self._sole.clear()
+        self._joined.clear()
+
+    def sole(self, path: Path) -> Chosen:
+        """What is chosen where there is no other path."""
+        peer, next_hop = path.peer, path.attributes.next_hop
+        last = self._last
+        if last is not None and last[0] is peer and last[1] is next_hop:
+            return last[2]
+        chosen = self._sole.get((peer, next_hop))
+        if chosen is None:
+            chosen = self._lead(path)
+            if len(self._sole) >= _REMEMBERED:
+                self._sole.clear()
+            self._sole[peer, next_hop] = chosen
+        self._last = peer, next_hop, chosen
+        return chosen
+
+    def among(self, paths: tuple[Path, ...]) -> Chosen:
+        """What is chosen of several: the best, and the next best that are not all among these."""
+        eligible = [path for path in paths if self.sole(path).members]
+        if not eligible:
+            return NO_ROUTE
+        best = select(eligible, max_paths=self.max_paths).best
+        leads = tuple(map(self.sole, best))
+        next_leads: tuple[Chosen, ...] = ()
+        if self.backups and len(eligible) > len(best):
+            others = [path for path in eligible if not any(path is used for used in best)]
+            next_leads = tuple(map(self.sole, select(others, max_paths=self.max_paths).best))
+        elif len(leads) == 1:
+            return leads[0]
+        chosen = self._joined.get((leads, next_leads))
+        if chosen is None:
+            members, backup = self._members(leads), self._members(next_leads)
+            chosen = Chosen(members, () if set(backup) <= set(members) else backup)
+            if len(self._joined) >= _REMEMBERED:
+                self._joined.clear()
+            self._joined[leads, next_leads] = chosen
+        return chosen
+
+    def _lead(self, path: Path) -> Chosen:
+        hops = self._hops(path)
+        if isinstance(hops, Refusal):
+            return NO_ROUTE
+        members = dict.fromkeys(Member(path.peer, hop.gateway, hop.ifindex) for hop in hops)
+        return Chosen(tuple(sorted(list(members)[: self.max_paths])))
+
+    def _members(self, leads: tuple[Chosen, ...]) -> Members:
+        members = dict.fromkeys(member for lead in leads for member in lead.members)
+        return tuple(sorted(list(members)[: self.max_paths]))

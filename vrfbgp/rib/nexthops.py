@@ -1,0 +1,99 @@
+"""Where the next hops of a network's paths lead: each is resolved once, and again when its ground moves.
+
+Learned routes may have a part in that (iBGP): a next hop is then looked up among the learned prefixes whose
+own paths need no other, and again whenever one of these changes. While no next hop in use is of that kind,
+nobody needs to know which prefixes changed (`recursive`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+
+from vrfbgp.model import Family, IPAddress, Nlri, Path
+from vrfbgp.rib.best import select
+from vrfbgp.rib.reach import Hop, Reach, Resolution, Resolved, covering, directly, resolve
+from vrfbgp.rib.refusal import Refusal
+
+PRUNE_AT = 10_000
+
+
+class NextHops:
+    """The next hops in use, each with the answer."""
+
+    def __init__(
+        self,
+        max_paths: int,
+        candidates: Callable[[Family, Nlri], Sequence[Path]],
+        in_use: Callable[[], set[IPAddress]],
+    ) -> None:
+        """`candidates`: all paths of a prefix; `in_use`: the next hops that any path has."""
+        self.reach = Reach()
+        self.max_paths = max_paths
+        self.recursive = False
+        """Learned routes have, or would have, a part in the resolution of a next hop."""
+        self._candidates = candidates
+        self._in_use = in_use
+        self._resolved: dict[IPAddress, Resolved] = {}
+        self._prune_at = PRUNE_AT
+
+    def hops(self, path: Path) -> Resolution:
+        """Where the path leads, or why it leads nowhere."""
+        next_hop = path.attributes.next_hop
+        resolved = self._resolved.get(next_hop)
+        if resolved is None:
+            self._prune()
+            resolved = self._resolved[next_hop] = resolve(next_hop, self.reach, self._directly)
+            self.recursive |= resolved.learned
+        return resolved.hops
+
+    @property
+    def refused(self) -> bool:
+        """Whether any next hop in use leads nowhere."""
+        return any(isinstance(resolved.hops, Refusal) for resolved in self._resolved.values())
+
+    def touched(self, changed: Mapping[Family, AbstractSet[Nlri]]) -> list[IPAddress]:
+        """The next hops in whose resolution a changed prefix may have a part."""
+        lengths = {family: {nlri[0] for nlri in nlris} - {0} for family, nlris in changed.items()}
+        found = []
+        for next_hop, resolved in self._resolved.items():
+            family = Family.of(next_hop)
+            if resolved.learned and any(n in changed[family] for n in covering(next_hop, lengths[family])):
+                found.append(next_hop)
+        return found
+
+    def again(self, next_hops: Iterable[IPAddress] | None = None) -> dict[IPAddress, Resolved]:
+        """The answers that are others by now, of these or of all; `adopt` has them count."""
+        asked = list(self._resolved) if next_hops is None else next_hops
+        answers = {next_hop: resolve(next_hop, self.reach, self._directly) for next_hop in asked}
+        return {next_hop: now for next_hop, now in answers.items() if now != self._resolved[next_hop]}
+
+    def adopt(self, answers: Mapping[IPAddress, Resolved]) -> None:
+        """Answer so from now on."""
+        self._resolved.update(answers)
+        self.recursive = any(resolved.learned for resolved in self._resolved.values())
+
+    def __len__(self) -> int:
+        return len(self._resolved)
+
+    def _directly(self, family: Family, nlri: Nlri) -> Resolution | None:
+        """The hops of a prefix by those of its paths whose next hops need no learned route."""
+        candidates = self._candidates(family, nlri)
+        if not candidates:
+            return None
+        answers = {path: directly(path.attributes.next_hop, self.reach) for path in candidates}
+        eligible = [path for path, answer in answers.items() if isinstance(answer, tuple)]
+        hops: dict[Hop, None] = {}
+        for path in select(eligible, max_paths=self.max_paths).best:
+            answer = answers[path]
+            assert isinstance(answer, tuple)
+            hops.update(dict.fromkeys(answer))
+        return tuple(hops) or Refusal.NEXT_HOP_LOOP
+
+    def _prune(self) -> None:
+        """Forget next hops that nobody uses: a peer may make up ever new ones."""
+        if len(self._resolved) < self._prune_at:
+            return
+        used = self._in_use()
+        self._resolved = {nh: resolved for nh, resolved in self._resolved.items() if nh in used}
+        self._prune_at = max(PRUNE_AT, 2 * len(self._resolved))
