@@ -182,6 +182,10 @@ class NetworkIntent:
     """Have the next best paths ready in the kernel, at metric + 1."""
     stale_time: int = 120
     """Seconds that paths of a restarting peer are kept at most, whatever time it asks for."""
+    refused_ranges: tuple[IPNetwork, ...] = ()
+    """Prefixes within these are not learned: those of the cluster, unless they may be."""
+    default_route: bool = True
+    """A default route may be learned."""
     degraded: tuple[Problem, ...] = ()
     """If not empty, the network has no session and no route, for these reasons."""
 

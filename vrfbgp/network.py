@@ -28,6 +28,7 @@ from vrfbgp.rib.errors import Fault, SessionError
 from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.paths import Paths
 from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.rib.route_filter import Subject
 from vrfbgp.rib.update import Update
 from vrfbgp.uplinks import Attachment, Uplinks
 
@@ -98,20 +99,27 @@ class Network:
         for gone in self.sessions.keys() - wanted.keys():
             self._end(gone)
         for peer_id, peer in wanted.items():
-            policy = ImportPolicy(peer.local_as, IPv4Address(peer.router_id), peer.allowed_local_as)
             session = self.sessions.get(peer_id)
             if session is None:
+                policy = import_policy(intent, peer)
                 self.sessions[peer_id] = Session(peer_id, peer, policy, now + SYNC_TIME, since=now)
                 continue
             session.intent = peer
-            if policy != session.policy:
-                session.policy = policy
-                self.loc.reconsider(peer_id, policy)
+            self._apply_policy(session, session.policy.subject.device)
 
     def attach(self, uplinks: Uplinks) -> None:
         """Links, addresses or the user's own routes changed."""
         self.uplinks = uplinks
         self.loc.set_reach(uplinks.reach)
+        for peer, attachment in uplinks.attachments.items():
+            if peer in self.sessions:
+                self._apply_policy(self.sessions[peer], attachment.device)
+
+    def _apply_policy(self, session: Session, device: str | None) -> None:
+        policy = import_policy(self.intent, session.intent, device)
+        if policy != session.policy:
+            session.policy = policy
+            self.loc.reconsider(session.peer, policy)
 
     # -- what the speaker says --
 
@@ -304,6 +312,20 @@ class Network:
         del self.sessions[peer]
         self._bury(peer)
         self.loc.forget(peer)
+
+
+def import_policy(network: NetworkIntent, peer: PeerIntent, device: str | None = None) -> ImportPolicy:
+    """What the network takes from the peer, which is reached by a device of this name."""
+    return ImportPolicy(
+        local_as=peer.local_as,
+        router_id=IPv4Address(peer.router_id),
+        allowed_local_as=peer.allowed_local_as,
+        rules_v4=peer.filters.import_v4,
+        rules_v6=peer.filters.import_v6,
+        subject=Subject(internal=peer.internal, learned=True, device=device, metric=network.metric),
+        refused_ranges=network.refused_ranges,
+        default_route=network.default_route,
+    )
 
 
 def session_config(peer: PeerIntent, attachment: Attachment, device: str) -> SessionConfig:

@@ -21,9 +21,7 @@ def within(cidr: str, action: str = "Accept", **more: Any) -> dict[str, Any]:
 def learned(world: World) -> set[str]:
     """The learned prefixes in red's table: those that point at a next hop group."""
     return {
-        route["dst"]
-        for route in world.node.routes(500)
-        if route.get("protocol") == "179" and "nhid" in route
+        route["dst"] for route in world.node.routes(500) if route.get("protocol") == "179" and "nhid" in route
     }
 
 
@@ -94,9 +92,7 @@ def test_p16_an_edit_applies_to_what_was_received_without_a_new_session(world: W
     tagging = within("192.0.2.0/24", operations=[{"addCommunity": {"value": "65000:7"}}])
     world.config.save("filters.yaml", bgp_filter("red-in", importV4=[within("105.0.0.0/8"), tagging, NONE]))
     wait_learned(world, SERVED, "192.0.2.0/24")
-    world.config.save(
-        "filters.yaml", bgp_filter("red-in", importV4=[within("192.0.2.0/24", "Reject"), ANY])
-    )
+    world.config.save("filters.yaml", bgp_filter("red-in", importV4=[within("192.0.2.0/24", "Reject"), ANY]))
     wait_learned(world, SERVED, "198.51.100.0/24")
     assert world.red.router.sessions_begun(world.red.node_address) == 1
     assert world.yellow.router.sessions_begun(world.yellow.node_address) == 1

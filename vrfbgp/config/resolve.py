@@ -41,7 +41,8 @@ def resolve(
     identity = identify(objects, node, labels, host, findings)
     found = switches(objects, node, longest_list(objects.gateways), findings)
     peers = peers_of(objects, identity, findings)
-    networks = networks_of(objects, identity, found, peers, findings)
+    cluster = cluster_of(objects, identity)
+    networks = networks_of(objects, identity, found, peers, cluster, findings)
     gateways = gateways_of(objects, identity, findings)
     advertisements = advertisements_of(objects, node, findings)
     if peers and identity.made_up_router_id:
@@ -55,7 +56,7 @@ def resolve(
         rule_priority=found.priority,
         networks=networks,
         gateways=gateways,
-        cluster=cluster_of(objects, identity),
+        cluster=cluster,
         advertisements=advertisements,
         problems=problems,
     )

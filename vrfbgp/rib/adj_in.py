@@ -14,10 +14,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from vrfbgp.model import Family, Nlri, Path, PeerId
-from vrfbgp.rib.policy import ImportPolicy
-from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.policy import ImportPolicy, Refused, received
 from vrfbgp.rib.table import Table, path_of
-from vrfbgp.rib.update import Unsuspected
 
 
 class Accepted(Mapping[Nlri, Path]):
@@ -55,7 +53,7 @@ class AdjRibIn:
         self.peer = peer
         self.paths = Accepted(peer, table)
         """Accepted by policy."""
-        self.refused: dict[Nlri, tuple[Path, Refusal]] = {}
+        self.refused: dict[Nlri, Refused] = {}
         self.stale: set[Nlri] = set()
         self._table = table
 
@@ -74,22 +72,16 @@ class AdjRibIn:
             path = replace(path, peer=self.peer)
         if self.stale:
             self.stale.difference_update(nlris)
-        refusal = policy.refuses(path.attributes)
-        if refusal is not None:
-            self._refuse(nlris, path, refusal)
-            return
-        if not isinstance(nlris, Unsuspected):
-            reasons = [policy.refuses_prefix(self.family, nlri) for nlri in nlris]
-            if any(reasons):
-                judged = list(zip(nlris, reasons, strict=True))
-                nlris = [nlri for nlri, reason in judged if reason is None]
-                for nlri, reason in judged:
-                    if reason is not None:
-                        self._refuse([nlri], path, reason)
-        if self.refused and not self.refused.keys().isdisjoint(nlris):
-            for nlri in nlris:
-                self.refused.pop(nlri, None)
-        self.paths.count += self._table.put(nlris, path)
+        for judged in policy.judge(self.family, nlris, path):
+            if judged.reason is not None:
+                refused = Refused(judged.path, judged.reason, judged.rule)
+                self.refused.update(dict.fromkeys(judged.nlris, refused))
+                self.paths.count -= self._table.drop(self.peer, judged.nlris)
+                continue
+            if self.refused and not self.refused.keys().isdisjoint(judged.nlris):
+                for nlri in judged.nlris:
+                    self.refused.pop(nlri, None)
+            self.paths.count += self._table.put(judged.nlris, judged.path)
 
     def withdraw(self, nlris: Iterable[Nlri]) -> None:
         """The prefixes are no longer announced."""
@@ -99,10 +91,6 @@ class AdjRibIn:
         if self.refused:
             for nlri in nlris:
                 self.refused.pop(nlri, None)
-        self.paths.count -= self._table.drop(self.peer, nlris)
-
-    def _refuse(self, nlris: list[Nlri], path: Path, refusal: Refusal) -> None:
-        self.refused.update(dict.fromkeys(nlris, (path, refusal)))
         self.paths.count -= self._table.drop(self.peer, nlris)
 
     def mark_stale(self) -> None:
@@ -124,8 +112,8 @@ class AdjRibIn:
     def reconsider(self, policy: ImportPolicy) -> None:
         """Ask a new policy about everything."""
         stale = self.stale.copy()
-        received = [*self.paths.pairs(), *((nlri, path) for nlri, (path, _) in self.refused.items())]
-        for _, items in groupby(received, lambda pair: id(pair[1])):
+        all_ = [*self.paths.pairs(), *((nlri, refused.path) for nlri, refused in self.refused.items())]
+        for _, items in groupby(all_, lambda pair: id(pair[1])):
             nlris, paths = zip(*items, strict=True)
-            self.announce(nlris, paths[0], policy)
+            self.announce(nlris, received(paths[0]), policy)
         self.stale = stale

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from vrfbgp.filters import Community, FilterRule, Operations, Operator, PrefixMatch, Rules
-from vrfbgp.model import Attributes, Family, Nlri
+from vrfbgp.model import Attributes, Nlri
 from vrfbgp.rib.aspath import AS_SEQUENCE
+from vrfbgp.rib.unread import Unread
 
 Test = Callable[[Nlri], bool]
 
@@ -36,7 +37,8 @@ class RouteFilter:
     """The rules for one peer, family and direction."""
 
     def __init__(self, rules: Rules, subject: Subject) -> None:
-        self._rules = [(rule, _test(rule.prefix)) for rule in rules if _concerns(rule, subject)]
+        concerned = [rule for rule in rules if _concerns(rule, subject)]
+        self._rules = [(rule, prefix_test(rule.prefix) if rule.prefix else None) for rule in concerned]
 
     def __bool__(self) -> bool:
         """Whether there is any rule to ask."""
@@ -63,6 +65,8 @@ def first(rules: Iterable[tuple[FilterRule, Test | None]], nlri: Nlri) -> Filter
 
 def changed(attributes: Attributes, operations: Operations) -> Attributes:
     """The attributes after a rule's operations."""
+    if isinstance(attributes, Unread):
+        attributes = attributes.read()
     standard, large = list(attributes.communities), list(attributes.large_communities)
     for community in operations.communities:
         if len(community) == 2:
@@ -77,14 +81,6 @@ def changed(attributes: Attributes, operations: Operations) -> Attributes:
         else:
             path = ((AS_SEQUENCE, operations.prepend), *path)
     return replace(attributes, communities=tuple(standard), large_communities=tuple(large), as_path=path)
-
-
-def matches(match: PrefixMatch, family: Family, nlri: Nlri) -> bool:
-    """Whether a prefix is what the rule's `cidr`, operator and lengths ask for."""
-    test = _test(match)
-    assert test is not None
-    assert Family.of(match.network) is family
-    return test(nlri)
 
 
 def _concerns(rule: FilterRule, subject: Subject) -> bool:
@@ -120,9 +116,8 @@ def _begins(attributes: Attributes, prefix: tuple[int, ...]) -> bool:
     return path[: len(prefix)] == prefix
 
 
-def _test(match: PrefixMatch | None) -> Test | None:
-    if match is None:
-        return None
+def prefix_test(match: PrefixMatch) -> Test:
+    """Whether a prefix is what a rule's `cidr`, operator and lengths ask for, as a function of the prefix."""
     bits = match.network.prefixlen
     octets = (bits + 7) // 8
     shift = 8 * octets - bits

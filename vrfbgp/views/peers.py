@@ -94,7 +94,7 @@ def _local_address(network: Network | None, peer: PeerIntent) -> str | None:
 def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
     """Prefixes received, accepted by import policy, refused by it; and of the accepted, the unusable."""
     adjs = list(loc.adj_in.get(peer.id, {}).values()) if loc else []
-    refused = Counter(reason.value for adj in adjs for _, reason in adj.refused.values())
+    refused = Counter(reason.value for adj in adjs for _, reason, _ in adj.refused.values())
     unusable: Counter[str] = Counter()
     for adj in adjs:
         assert loc is not None

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vrfbgp.filters import FilterRule, Operations, Operator, PrefixMatch
-from vrfbgp.model import Attributes, Family, nlri_of
-from vrfbgp.rib.route_filter import RouteFilter, Subject, changed, first, matches
+from vrfbgp.model import Attributes, nlri_of
+from vrfbgp.rib.route_filter import RouteFilter, Subject, changed, first, prefix_test
 
 HOP = IPv4Address("192.0.2.1")
 PLAIN = Attributes(HOP, as_path=((2, (65001, 65002)),), communities=((65000, 100),))
@@ -61,12 +61,11 @@ def match(cidr: str, operator: str, shortest: int = 0, longest: int | None = Non
     ],
 )
 def test_p16_prefixes(cidr, operator, lengths, holds, fails):
-    condition = match(cidr, operator, *lengths)
-    family = Family.of(condition.network)
+    condition = prefix_test(match(cidr, operator, *lengths))
     for prefix in holds:
-        assert matches(condition, family, nlri_of(ip_network(prefix))), prefix
+        assert condition(nlri_of(ip_network(prefix))), prefix
     for prefix in fails:
-        assert not matches(condition, family, nlri_of(ip_network(prefix))), prefix
+        assert not condition(nlri_of(ip_network(prefix))), prefix
 
 
 @given(
@@ -84,7 +83,7 @@ def test_p16_prefixes_as_ipaddress_has_them(cidr, prefix, operator, shortest, lo
     if operator in (Operator.NOT_IN, Operator.NOT_EQUAL):
         expected = not expected
     condition = PrefixMatch(network, operator, shortest, longest)
-    assert matches(condition, Family.IPV4, nlri_of(subject)) is expected
+    assert prefix_test(condition)(nlri_of(subject)) is expected
 
 
 def test_p16_the_first_match_decides_and_none_accepts():
