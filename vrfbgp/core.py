@@ -315,6 +315,7 @@ class Core:
             if network.tick(now):
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
+            self._replan |= network.limits_changed
         self._forgive_hops(now)
         urgent = [
             deletion

@@ -47,6 +47,9 @@ class Reason(StrEnum):
     NOT_ACTED_ON = "not-acted-on"
     NOT_ENABLED = "not-enabled"
     NO_EFFECT = "no-effect"
+    NEAR_LIMIT = "near-limit"
+    MAX_PREFIXES = "max-prefixes"
+    MAX_ROUTES = "max-routes"
 
 
 class Severity(StrEnum):
@@ -103,6 +106,29 @@ class SourceMode(StrEnum):
     EXPLICIT = "explicit"
 
 
+class LimitAction(StrEnum):
+    """What happens when a peer announces more than it may."""
+
+    WARN = "Warn"
+    DROP = "Drop"
+    RESTART = "Restart"
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixLimit:
+    """How many prefixes a peer may announce in each family (`maxPrefixes`)."""
+
+    limit: int
+    action: LimitAction = LimitAction.WARN
+    restart_after: float | None = None
+    """Seconds that a session rests after RESTART; None: until the peer's config changes."""
+
+    @property
+    def enforced(self) -> int | None:
+        """What is not exceeded; None: nothing is dropped."""
+        return None if self.action is LimitAction.WARN else self.limit
+
+
 @dataclass(frozen=True, slots=True)
 class PeerFilters:
     """The rules of all BGPFilters that a peer names, in order."""
@@ -149,6 +175,7 @@ class PeerIntent:
     allowed_local_as: int = 0
     """numAllowedLocalASNumbers: how often the local AS may be in a received AS_PATH."""
     filters: PeerFilters = PeerFilters()
+    max_prefixes: PrefixLimit | None = None
     degraded: tuple[Problem, ...] = ()
     """If not empty, no session is held, for these reasons."""
 
@@ -186,6 +213,8 @@ class NetworkIntent:
     """Prefixes within these are not learned: those of the cluster, unless they may be."""
     default_route: bool = True
     """A default route may be learned."""
+    max_routes: int | None = None
+    """How many prefixes may be learned in each family, from all peers together."""
     degraded: tuple[Problem, ...] = ()
     """If not empty, the network has no session and no route, for these reasons."""
 

@@ -7,9 +7,12 @@ anything be deleted from its table that an earlier life of ours left there.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from math import inf
 
+from vrfbgp import limits
 from vrfbgp.events import (
     DownCause,
     DownKind,
@@ -20,7 +23,8 @@ from vrfbgp.events import (
     SessionUp,
     Updates,
 )
-from vrfbgp.intent import NetworkIntent, PeerIntent
+from vrfbgp.intent import LimitAction, NetworkIntent, PeerIntent, Problem
+from vrfbgp.limits import Level
 from vrfbgp.model import Family, Nlri, PeerId
 from vrfbgp.requests import ResetSession, SessionConfig
 from vrfbgp.rib.decode import Decoder
@@ -29,11 +33,15 @@ from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.paths import Paths
 from vrfbgp.rib.policy import ImportPolicy
 from vrfbgp.rib.route_filter import Subject
+from vrfbgp.rib.table import UNLIMITED
 from vrfbgp.rib.update import Update
 from vrfbgp.uplinks import Attachment, Uplinks
 
 SYNC_TIME = 60.0
 """Seconds that a peer has for its End-of-RIB before the network counts as in sync without it."""
+
+MAX_PREFIXES = 6, 1
+"""Cease, Maximum Number of Prefixes Reached (RFC 4486)."""
 
 _RETAINING = frozenset({DownKind.CONNECTION_LOST, DownKind.HOLD_TIMER})
 """Ends of a session that a gracefully restarting peer may cause (RFC 4724 4.2)."""
@@ -68,6 +76,10 @@ class Session:
     """We owe this session our own End-of-RIB."""
     updates: int = 0
     faults_told: int = 0
+    beyond: bool = False
+    """The peer announced more than it may, and the session is ended for it."""
+    rests_until: float | None = None
+    """Until when there is no session for that reason."""
 
     @property
     def up(self) -> bool:
@@ -87,6 +99,10 @@ class Network:
         """What the speaker was last told."""
         self.speaking = False
         """The speaker runs and takes announcements."""
+        self._levels: dict[PeerId | None, Level] = {}
+        """How near the limits are that there are, the network's own under None."""
+        self.limits_changed = False
+        """Something is to be told of a limit, or a session is to rest, or to rest no longer."""
         self._dead: list[PeerId] = []
         self._mourned: list[PeerId] = []
         self.configure(intent, now)
@@ -94,7 +110,7 @@ class Network:
     def configure(self, intent: NetworkIntent, now: float) -> None:
         """Take over a new config: peers that are gone lose their paths, changed policies are applied."""
         self.intent = intent
-        self.loc.configure(intent.max_paths, intent.backup_routes)
+        self.loc.configure(intent.max_paths, intent.backup_routes, intent.max_routes or UNLIMITED)
         wanted = {peer.id: peer for peer in intent.peers if not peer.degraded}
         for gone in self.sessions.keys() - wanted.keys():
             self._end(gone)
@@ -104,6 +120,8 @@ class Network:
                 policy = import_policy(intent, peer)
                 self.sessions[peer_id] = Session(peer_id, peer, policy, now + SYNC_TIME, since=now)
                 continue
+            if session.intent != peer:
+                session.beyond, session.rests_until = False, None
             session.intent = peer
             self._apply_policy(session, session.policy.subject.device)
 
@@ -136,6 +154,8 @@ class Network:
         session.since, session.deadline = now, now + SYNC_TIME
         session.ended, session.end_of_rib_due = set(), True
         session.faults_told = 0
+        for adj in self.loc.adj_in.get(event.peer, {}).values():
+            adj.dropped = False
         for family in set(Family) - event.negotiated.families:
             self.loc.forget(event.peer, family)
         if session.stale_until is not None:
@@ -169,6 +189,8 @@ class Network:
             self._withdraw(session, gone)
             self._apply(session, paths, found)
         self._withdraw(session, gone)
+        if self._look_at_limits(session):
+            resets.append(ResetSession(event.peer, *MAX_PREFIXES))
         return resets
 
     def new_faults(self, peer: PeerId) -> list[Fault]:
@@ -201,6 +223,10 @@ class Network:
         session.last_error = event.cause
         if not event.epoch:
             return False
+        if session.beyond and session.rests_until is None and session.intent.max_prefixes is not None:
+            rest = session.intent.max_prefixes.restart_after
+            session.rests_until = inf if rest is None else now + rest
+            self.limits_changed = True
         restart = session.negotiated.restart if session.negotiated else None
         if event.cause.kind is DownKind.SPEAKER_ENDED:
             self.loc.retain(event.peer)
@@ -246,6 +272,9 @@ class Network:
     def tick(self, now: float) -> bool:
         """Let what is overdue happen; whether the network just came in sync."""
         for peer, session in self.sessions.items():
+            if session.rests_until is not None and session.rests_until <= now:
+                session.beyond, session.rests_until = False, None
+                self._at(peer, Level.BELOW)
             if session.stale_until is not None and session.stale_until <= now:
                 session.stale_until = None
                 if session.up:
@@ -281,9 +310,43 @@ class Network:
     def deadlines(self) -> list[float]:
         """Times at which `tick` has, or had, something to do."""
         times = [s.stale_until for s in self.sessions.values() if s.stale_until is not None]
+        times += [s.rests_until for s in self.sessions.values() if s.rests_until not in (None, inf)]
         if not self.in_sync:
             times += [s.deadline for s in self.sessions.values()]
         return times
+
+    def limit_problems(self) -> Iterator[Problem]:
+        """What is to be told of limits, and from now on is."""
+        self.limits_changed = False
+        for peer, session in self.sessions.items():
+            found = self._levels.get(peer, Level.BELOW)
+            yield from limits.peer_problem(session.intent, found, resting=session.rests_until is not None)
+        yield from limits.network_problem(self.intent, self._levels.get(None, Level.BELOW))
+
+    def _look_at_limits(self, session: Session) -> bool:
+        """See how near the limits are; whether the session is to end for it."""
+        limit = session.intent.max_prefixes
+        if limit is None and self.intent.max_routes is None:
+            return False
+        adjs = self.loc.adj_in.get(session.peer, {}).values()
+        found = max((limits.peer_level(session.intent, adj) for adj in adjs), default=Level.BELOW)
+        self._at(session.peer, found)
+        self._at(None, self._network_level())
+        if found is not Level.BEYOND or session.beyond or limit is None:
+            return False
+        session.beyond = limit.action is LimitAction.RESTART
+        return session.beyond
+
+    def _at(self, peer: PeerId | None, found: Level) -> None:
+        self.limits_changed |= found is not self._levels.get(peer, Level.BELOW)
+        self._levels[peer] = found
+
+    def _network_level(self) -> Level:
+        dropped = any(adj.dropped for of in self.loc.adj_in.values() for adj in of.values())
+        return max(
+            limits.level(len(table), self.intent.max_routes, dropped=dropped and len(table) >= table.most)
+            for table in self.loc.tables.values()
+        )
 
     def _withdraw(self, session: Session, gone: dict[Family, list[Nlri]]) -> None:
         for family, nlris in gone.items():
@@ -325,6 +388,7 @@ def import_policy(network: NetworkIntent, peer: PeerIntent, device: str | None =
         subject=Subject(internal=peer.internal, learned=True, device=device, metric=network.metric),
         refused_ranges=network.refused_ranges,
         default_route=network.default_route,
+        most=limits.most(peer),
     )
 
 

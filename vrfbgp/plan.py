@@ -51,6 +51,7 @@ class Planner:
             for family, routes in networks[name].uplinks.bootstrap.items():
                 self.routes.bootstrap(place, family, routes)
             problems += self._obstacles(name, place)
+            problems += networks[name].limit_problems()
         self._plan_sessions(intent, networks, problems)
         tables = {name: place.table for name, place in self.places.items()}
         rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
@@ -128,6 +129,9 @@ class Planner:
                 continue
             held = {session.peer for session in network.configured}
             for peer in network.intent.peers:
+                session = network.sessions.get(peer.id)
+                if session is not None and session.rests_until is not None:
+                    continue
                 known = attached.get(peer.id)
                 if attachment := network.uplinks.attachments.get(peer.id):
                     device = self._host.name(attachment.ifindex)

@@ -56,6 +56,7 @@ def networks_of(
             stale_time=spec.stale_time,
             refused_ranges=() if spec.cluster_prefixes == "Accept" else cluster,
             default_route=spec.default_route == "Accept",
+            max_routes=spec.max_routes,
             degraded=tuple(reasons),
         )
     return tuple(found.values())

@@ -55,6 +55,8 @@ class AdjRibIn:
         """Accepted by policy."""
         self.refused: dict[Nlri, Refused] = {}
         self.stale: set[Nlri] = set()
+        self.dropped = False
+        """Some had no room and were not kept: memory has a bound."""
         self._table = table
 
     @property
@@ -81,7 +83,7 @@ class AdjRibIn:
             if self.refused and not self.refused.keys().isdisjoint(judged.nlris):
                 for nlri in judged.nlris:
                     self.refused.pop(nlri, None)
-            self.paths.count += self._table.put(judged.nlris, judged.path)
+            self.paths.count += self._table.put(self._fitting(judged.nlris, policy.most), judged.path)
 
     def withdraw(self, nlris: Iterable[Nlri]) -> None:
         """The prefixes are no longer announced."""
@@ -92,6 +94,22 @@ class AdjRibIn:
             for nlri in nlris:
                 self.refused.pop(nlri, None)
         self.paths.count -= self._table.drop(self.peer, nlris)
+
+    def _fitting(self, nlris: list[Nlri], most: int) -> list[Nlri]:
+        """What there is room for: all that is there already, and of the rest the first."""
+        room, everywhere = most - self.paths.count, self._table.most - len(self._table)
+        if len(nlris) <= min(room, everywhere):
+            return nlris
+        found = []
+        for nlri in dict.fromkeys(nlris):
+            more, new = nlri not in self.paths, nlri not in self._table
+            if more > room or new > everywhere:
+                self.dropped = True
+                continue
+            found.append(nlri)
+            room -= more
+            everywhere -= new
+        return found
 
     def mark_stale(self) -> None:
         """All that is here must be announced again to stay."""
@@ -108,6 +126,7 @@ class AdjRibIn:
         self.paths.count -= self._table.drop(self.peer, list(self.paths))
         self.refused.clear()
         self.stale.clear()
+        self.dropped = False
 
     def reconsider(self, policy: ImportPolicy) -> None:
         """Ask a new policy about everything."""

@@ -6,6 +6,7 @@ first octet can't clear, so that the common "yes" costs little. Guards come firs
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -69,6 +70,8 @@ class ImportPolicy:
     """What is within one of these is refused: the cluster itself."""
     default_route: bool = True
     """A default route may be learned."""
+    most: int = sys.maxsize
+    """Prefixes that may be accepted, in each family."""
     _local_as_octets: bytes = field(init=False, repr=False, compare=False)
     _ranges: dict[Family, list[Test]] = field(init=False, repr=False, compare=False)
     _suspects: frozenset[bytes] = field(init=False, repr=False, compare=False)

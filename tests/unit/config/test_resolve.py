@@ -26,8 +26,10 @@ from vrfbgp.filters import FilterRule, Operations, Operator, PrefixMatch
 from vrfbgp.intent import (
     Advertisement,
     Intent,
+    LimitAction,
     NextHopMode,
     PeerFilters,
+    PrefixLimit,
     Reason,
     Severity,
     SourceMode,
@@ -286,7 +288,6 @@ class TestPeers:
             (peer_text().replace("  asNumber: 65001\n", ""), Reason.MISSING_AS, "spec.asNumber"),
             (peer_text("filters: [f]"), Reason.MISSING_FILTER, "spec.filters[0]"),
             (ours(peer_text("passive: true")), Reason.NOT_ACTED_ON, "spec.passive"),
-            (ours(peer_text("maxPrefixes: {limit: 10}")), Reason.NOT_ACTED_ON, "spec.maxPrefixes"),
         ],
     )
     def test_degraded(self, files: Files, text: str, reason: Reason, path: str) -> None:
@@ -362,13 +363,22 @@ class TestPeers:
             Severity.NOTICE,
         )
 
-    @pytest.mark.parametrize("field", ["maxRoutes: 10"])
-    def test_limits_of_a_network_degrade_its_peers(self, files: Files, field: str) -> None:
-        red = ours(RED).replace("500", f"500, {field}")
-        intent = files.intent(joined(ENABLED, red, peer_text()))
-        (problem,) = peer(intent, "red-1").degraded
-        assert (problem.subject, problem.reason) == ("ExternalNetwork red", Reason.NOT_ACTED_ON)
-        assert not network(intent, "red").degraded
+    def test_x11_limits(self, files: Files) -> None:
+        red = ours(RED).replace("500", "500, maxRoutes: 10, defaultRoute: Reject, clusterPrefixes: Accept")
+        cluster = """
+        apiVersion: vrfbgp.io/v1alpha1
+        kind: BGPConfiguration
+        metadata: {name: default}
+        spec: {clusterCIDRs: [10.48.0.0/16]}
+        """
+        one = ours(peer_text("maxPrefixes: {limit: 10, action: Restart, restartAfter: 30s}"))
+        intent = files.intent(joined(ENABLED, red, YELLOW, cluster, one))
+        assert peer(intent, "red-1").max_prefixes == PrefixLimit(10, LimitAction.RESTART, 30)
+        found = network(intent, "red")
+        assert (found.max_routes, found.default_route, found.refused_ranges) == (10, False, ())
+        yellow = network(intent, "yellow")
+        assert (yellow.max_routes, yellow.default_route) == (None, True)
+        assert ip_network("10.48.0.0/16") in yellow.refused_ranges
 
     @pytest.mark.parametrize(
         "field", ["clusterPrefixes: Reject", "defaultRoute: Reject", "backupRoutes: Enabled"]
