@@ -13,7 +13,6 @@ a rule that vrfbgp makes by itself, and the stage for the others.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from types import TracebackType
 from bench.script import Script
 from labs.netns.lab import Lab
 from labs.netns.namespace import Namespace, join
-from labs.netns.supervisor import processes_in
+from labs.netns.supervisor import kill, processes_in
 
 LOCAL_AS = 64512
 FIRST_AS = 65001
@@ -184,11 +183,7 @@ class Stage:
         """End all processes under test by SIGKILL, at once; the time just before."""
         at = time.monotonic()
         while pids := self.pids():
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
+            kill(pids)
             for process in self.lab.processes:
                 process.popen.poll()
         return at

@@ -13,11 +13,11 @@ import os
 import re
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from bench.aside import Aside
 from bench.feed import Prefix
 from bench.script import Silent
 from labs.netns.namespace import Namespace
@@ -149,41 +149,29 @@ class Tables:
         raise Silent(f"{reason or 'too slow'}; routes by table: {', '.join(lacking[:5])}")
 
 
-class Writes:
+class Writes(Aside):
     """Counts the writes to IPv4 routes, as a `with` block, where few are expected."""
 
     def __init__(self, node: Namespace) -> None:
+        super().__init__(node.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0))
         self.count = 0
         self.complete = True
         """False if the kernel had to drop notifications: `count` is a lower bound then."""
-        self._socket = node.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
         self._socket.bind((0, 0))
         self._socket.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, RTNLGRP_IPV4_ROUTE)
         self._socket.settimeout(0.1)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Writes:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._socket.close()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                octets = self._socket.recv(1 << 16)
-            except TimeoutError:
-                continue
-            except OSError:
-                self.complete = False
-                continue
-            at = 0
-            while at + 16 <= len(octets):
-                length, kind = struct.unpack_from("=IH", octets, at)
-                self.count += kind in (NEWROUTE, DELROUTE)
-                at += (length + 3) & ~3
+    def _step(self) -> None:
+        try:
+            octets = self._socket.recv(1 << 16)
+        except TimeoutError:
+            return
+        except OSError:
+            self.complete = False
+            return
+        at = 0
+        while at + 16 <= len(octets):
+            length, kind = struct.unpack_from("=IH", octets, at)
+            self.count += kind in (NEWROUTE, DELROUTE)
+            at += (length + 3) & ~3

@@ -227,7 +227,10 @@ class Network:
             rest = session.intent.max_prefixes.restart_after
             session.rests_until = inf if rest is None else now + rest
             self.limits_changed = True
-        restart = session.negotiated.restart if session.negotiated else None
+        negotiated = session.negotiated
+        restart = negotiated.restart if negotiated else None
+        if restart is not None and negotiated is not None and not restart.families & negotiated.families:
+            restart = None  # It only asks for End-of-RIB (RFC 4724 3): none of its paths is kept.
         if event.cause.kind is DownKind.SPEAKER_ENDED:
             self.loc.retain(event.peer)
             session.peer_restarts = False

@@ -23,9 +23,18 @@ class Server(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
+    def __init__(self, address: str, page: type[http.server.BaseHTTPRequestHandler]) -> None:
+        self.address_family = family_of(address)
+        super().__init__((address, HTTP_PORT), page)
+
     def server_bind(self) -> None:
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), HTTP_PORT
+
+
+def family_of(address: str) -> socket.AddressFamily:
+    """The family of an address in text."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def page_of(banner: str) -> type[http.server.BaseHTTPRequestHandler]:
@@ -48,7 +57,7 @@ def page_of(banner: str) -> type[http.server.BaseHTTPRequestHandler]:
 
 def echo(banner: str, address: str) -> None:
     """Answer datagrams for ever."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as echoing:
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as echoing:
         echoing.bind((address, ECHO_PORT))
         while True:
             datagram, sender = echoing.recvfrom(2048)
@@ -61,7 +70,7 @@ def echo(banner: str, address: str) -> None:
 def main(banner: str, addresses: list[str]) -> None:
     """Serve on all addresses until killed."""
     for address in addresses:
-        server = Server((address, HTTP_PORT), page_of(banner))
+        server = Server(address, page_of(banner))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         threading.Thread(target=echo, args=(banner, address), daemon=True).start()
     print("serving", *addresses, flush=True)

@@ -12,6 +12,7 @@ It runs as a script, on its own, with the standard library only: it must outlive
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -58,6 +59,13 @@ def processes_in(namespaces: list[Path]) -> Iterator[int]:
                 yield int(entry.name)
 
 
+def kill(pids: Iterable[int]) -> None:
+    """End processes by SIGKILL; one that has ended by itself is no mistake."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def take_down(lab: str, directory: Path) -> None:
     """End a lab's processes, then delete its namespaces and its directory."""
     namespaces = namespaces_of(lab)
@@ -66,11 +74,7 @@ def take_down(lab: str, directory: Path) -> None:
         pids = list(processes_in(namespaces))
         if not pids:
             break
-        for pid in pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        kill(pids)
         time.sleep(0.02)
     if namespaces:
         batch = "".join(f"netns del {path.name}\n" for path in namespaces)

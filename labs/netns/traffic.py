@@ -18,7 +18,7 @@ from ipaddress import IPv4Address
 from types import TracebackType
 
 from labs.netns.namespace import Namespace
-from labs.netns.server import ECHO_PORT, HTTP_PORT, TAG
+from labs.netns.server import ECHO_PORT, HTTP_PORT, TAG, family_of
 from labs.netns.waiting import wait_for
 
 ETH_P_ALL = 0x0003
@@ -28,8 +28,8 @@ PACKET_STATISTICS = 6
 SO_RCVBUFFORCE = 33
 SO_TIMESTAMPNS = 35
 """asm-generic/socket.h, and linux/if_packet.h"""
-IP_RECVERR = 11
-"""linux/in.h: each ICMP error is told, not only the first."""
+RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+"""IP_RECVERR (linux/in.h), IPV6_RECVERR (linux/in6.h): each ICMP error is told, not only the first."""
 UNREACHABLE = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ECONNREFUSED, errno.EACCES}
 
 
@@ -86,6 +86,8 @@ class Tally:
     """Sends and ICMP errors that said unreachable."""
     lost: int = 0
     """Packets that brought back no answer and were not refused at once by the own kernel."""
+    last_lost: float = 0.0
+    """When the last of them was sent, in seconds since the epoch; 0 if none was lost."""
 
 
 class Probe:
@@ -101,8 +103,9 @@ class Probe:
         self._interval = 1 / rate
         self._waiting: dict[int, float] = {}
         self._stop = threading.Event()
-        self._socket = namespace.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        family = family_of(address)
+        self._socket = namespace.socket(family, socket.SOCK_DGRAM)
+        self._socket.setsockopt(*RECVERR[family], 1)
         self._socket.setblocking(False)
         self._address = (address, ECHO_PORT)
         if source is not None:
@@ -120,6 +123,8 @@ class Probe:
         self._thread.join()
         self._socket.close()
         self.tally.lost = len(self._waiting)
+        if self._waiting:
+            self.tally.last_lost = max(self._waiting.values())
 
     def _run(self) -> None:
         following = time.monotonic()
@@ -128,7 +133,7 @@ class Probe:
             while not self._stop.is_set():
                 now = time.monotonic()
                 if now >= following:
-                    self._send(now)
+                    self._send(time.time())
                     following = max(following + self._interval, now - 0.1)
                 if selector.select(max(0.0, following - time.monotonic())):
                     self._receive()
@@ -137,12 +142,12 @@ class Probe:
                 if selector.select(0.1):
                     self._receive()
 
-    def _send(self, now: float) -> None:
+    def _send(self, at: float) -> None:
         number = self.tally.sent
         self.tally.sent += 1
         try:
             self._socket.sendto(struct.pack("!Q", number), self._address)
-            self._waiting[number] = now
+            self._waiting[number] = at
         except OSError as error:
             if error.errno not in UNREACHABLE:
                 raise
@@ -164,6 +169,10 @@ class Probe:
                 banner, client = answer[TAG:].decode().split()
                 self.tally.answered[banner] += 1
                 self.tally.clients[client] += 1
+
+    def cease(self) -> None:
+        """Send no more; the end of the block waits for late answers."""
+        self._stop.set()
 
     def wait_answers(self, banner: str, more: int = 20) -> None:
         """Wait until `more` further answers with this banner have come. Raises NeverTrue."""

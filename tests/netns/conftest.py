@@ -14,6 +14,7 @@ import pytest
 from labs.netns import requirements
 from labs.netns.lab import Lab
 from labs.netns.topology import Topology
+from tests.netns import speaker_lab
 from tests.netns.world import World
 
 
@@ -29,6 +30,13 @@ def labs_work() -> None:
     """Skip, with the reason, where no lab can be built."""
     if reason := requirements.missing():
         pytest.skip(reason)
+
+
+@pytest.fixture
+def lab(labs_work: None) -> Iterator[speaker_lab.Lab]:
+    """For a speaker without the daemon: its namespace and the routers'."""
+    with speaker_lab.built_lab() as one:
+        yield one
 
 
 @pytest.fixture

@@ -115,16 +115,8 @@ class Bench:
         return await self.until(Applied, lambda event: event.serial == serial)
 
     async def urgent_done(self) -> None:
-        """Wait until the urgent thread is through with all that it was given."""
-        through = threading.Event()
-        worker = self.kernel._urgent._worker
-        perform = worker._perform
-        worker._perform = lambda operations: perform(operations) if operations else through.set()
-        try:
-            worker.put(())
-            assert await asyncio.to_thread(through.wait, PATIENCE)
-        finally:
-            worker._perform = perform
+        """Wait until all that was urgent is done: no batch overtakes it."""
+        await self.done()
 
     async def done(self, *operations: Step) -> None:
         """Apply; all must succeed."""

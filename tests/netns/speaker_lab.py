@@ -356,6 +356,18 @@ def raw_peer(
             peer.close()
 
 
+@contextlib.asynccontextmanager
+async def acquainted(
+    lab: Lab, capabilities: bytes, hold_time: int = 90, more: bytes = b""
+) -> AsyncIterator[tuple[RawPeer, Witness]]:
+    """A raw peer and a speaker that have opened their session; see `RawPeer.open`."""
+    with raw_peer(lab) as peer:
+        async with witness(lab) as speaker:
+            speaker.speaker.configure((session(),))
+            await peer.open(capabilities, hold_time, more)
+            yield peer, speaker
+
+
 def gone(pid: int) -> bool:
     """The process is no more, or only waits to be reaped."""
     try:

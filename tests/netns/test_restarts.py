@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import time
 from functools import partial
 
 import pytest
 
 from labs.netns.manifests import felix, network
+from labs.netns.supervisor import kill
 from labs.netns.topology import SERVED, SERVER, Site
 from labs.netns.traffic import Probe
 from labs.netns.waiting import stays_true, wait_for
@@ -103,11 +102,7 @@ def test_x14_a_speaker_that_dies_is_started_again_and_the_routes_stay(working: W
     assert children
     with Probe(world.workload("red"), SERVER) as probe:
         probe.wait_answers("red")
-        for pid in children:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        kill(children)
         for site in world.topology.sites:
             wait_for(partial(begun_again, site), 60, site.router.describe)
         probe.wait_answers("red", 50)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -17,7 +16,6 @@ from tests.netns.speaker_lab import (
     SECOND,
     Lab,
     bgpd,
-    built_lab,
     gone,
     session,
     until,
@@ -37,12 +35,6 @@ from vrfbgp.requests import Announce, SendEndOfRib, Withdraw
 
 PEER = session().peer
 GATEWAY = ip_network("10.50.0.2/32")
-
-
-@pytest.fixture
-def lab(labs_work: None) -> Iterator[Lab]:
-    with built_lab() as one:
-        yield one
 
 
 def test_what_was_negotiated_is_told_and_updates_come_raw(lab: Lab) -> None:

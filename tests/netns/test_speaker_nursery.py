@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +19,8 @@ from tests.netns.speaker_lab import (
     SECOND,
     Lab,
     Witness,
-    built_lab,
+    acquainted,
     gone,
-    raw_peer,
     session,
     until,
     update,
@@ -33,12 +31,6 @@ from vrfbgp.speaker import Speaker
 from vrfbgp.speaker.nursery import Life, NoSpeaker, Nursery
 
 CAPABILITIES = FAMILIES + ASN4
-
-
-@pytest.fixture
-def lab(labs_work: None) -> Iterator[Lab]:
-    with built_lab() as one:
-        yield one
 
 
 def end(pid: int | None) -> None:
@@ -53,24 +45,21 @@ async def left(speaker: Witness) -> None:
 
 def test_its_death_ends_no_speaker_and_the_next_one_comes_from_another(lab: Lab) -> None:
     async def scenario() -> None:
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                await speaker.expect(SessionUp)
-                first = speaker.nursery.pid
-                end(first)
-                await left(speaker)
-                peer.writer.write(update(1))
-                await speaker.expect(Updates)
-                assert peer.accepted == 1
-                before = len(speaker.events)
-                end(speaker.speaker.pid)
-                exited = await speaker.expect(SpeakerExited, before)
-                assert exited.status is None, "nobody is left who could know"
-                await peer.open(CAPABILITIES)
-                await speaker.expect(SessionUp, before)
-                assert speaker.nursery.pid not in {None, first}
+        async with acquainted(lab, CAPABILITIES) as (peer, speaker):
+            await speaker.expect(SessionUp)
+            first = speaker.nursery.pid
+            end(first)
+            await left(speaker)
+            peer.writer.write(update(1))
+            await speaker.expect(Updates)
+            assert peer.accepted == 1
+            before = len(speaker.events)
+            end(speaker.speaker.pid)
+            exited = await speaker.expect(SpeakerExited, before)
+            assert exited.status is None, "nobody is left who could know"
+            await peer.open(CAPABILITIES)
+            await speaker.expect(SessionUp, before)
+            assert speaker.nursery.pid not in {None, first}
 
     asyncio.run(scenario())
 

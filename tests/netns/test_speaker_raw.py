@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from tests.netns.speaker_lab import (
     SECOND,
     Lab,
     Witness,
-    built_lab,
+    acquainted,
     capability,
     gone,
     message,
@@ -59,12 +58,6 @@ IP_MINTTL = 21
 CAPABILITIES = FAMILIES + ASN4 + ENHANCED_REFRESH + GRACEFUL
 
 
-@pytest.fixture
-def lab(labs_work: None) -> Iterator[Lab]:
-    with built_lab() as one:
-        yield one
-
-
 async def heard(speaker: Witness, octets: bytes, seconds: float = 20) -> None:
     """Wait until just these UPDATEs have come."""
     await until(lambda: len(speaker.octets()) >= len(octets), f"{len(octets)} octets", seconds)
@@ -74,11 +67,8 @@ async def heard(speaker: Witness, octets: bytes, seconds: float = 20) -> None:
 def test_updates_in_the_segment_of_the_handshake_are_not_lost(lab: Lab) -> None:
     async def scenario() -> None:
         early = b"".join(map(update, range(50)))
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES, more=early)
-                await heard(speaker, early)
+        async with acquainted(lab, CAPABILITIES, more=early) as (_peer, speaker):
+            await heard(speaker, early)
 
     asyncio.run(scenario())
 
@@ -86,21 +76,18 @@ def test_updates_in_the_segment_of_the_handshake_are_not_lost(lab: Lab) -> None:
 def test_twenty_thousand_prefixes_in_odd_pieces_arrive_as_they_were(lab: Lab) -> None:
     async def scenario() -> None:
         octets = b"".join(map(update, range(20_000)))
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                at = 0
-                for size in (1, 18, 19, 22, 23, 4095, 4096, 65_537, 1 << 20):
-                    for _ in range(3):
-                        peer.writer.write(octets[at : at + size])
-                        at += size
-                        await peer.writer.drain()
-                        await asyncio.sleep(0.001)
-                peer.writer.write(octets[at:])
-                await heard(speaker, octets)
-                starts = {e.block[:19] for e in speaker.events if isinstance(e, Updates)}
-                assert all(re.fullmatch(rb"\xff{16}..\x02", start, re.DOTALL) for start in starts)
+        async with acquainted(lab, CAPABILITIES) as (peer, speaker):
+            at = 0
+            for size in (1, 18, 19, 22, 23, 4095, 4096, 65_537, 1 << 20):
+                for _ in range(3):
+                    peer.writer.write(octets[at : at + size])
+                    at += size
+                    await peer.writer.drain()
+                    await asyncio.sleep(0.001)
+            peer.writer.write(octets[at:])
+            await heard(speaker, octets)
+            starts = {e.block[:19] for e in speaker.events if isinstance(e, Updates)}
+            assert all(re.fullmatch(rb"\xff{16}..\x02", start, re.DOTALL) for start in starts)
 
     asyncio.run(scenario())
 
@@ -120,19 +107,16 @@ def test_twenty_thousand_prefixes_in_odd_pieces_arrive_as_they_were(lab: Lab) ->
 def test_a_bad_header_ends_the_session_after_what_was_good(lab: Lab, bad: bytes, answer: bytes) -> None:
     async def scenario() -> None:
         good = update(1) + update(2)
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                peer.writer.write(good + bad + update(3))
-                assert (await peer.notification())[: len(answer)] == answer
-                up = await speaker.expect(SessionUp)
-                down = await speaker.expect(SessionDown, epoch=up.epoch)
-                assert down.cause.kind is DownKind.NOTIFICATION_SENT
-                assert (down.cause.code, down.cause.subcode) == tuple(answer[:2])
-                assert speaker.octets() == good
-                await peer.open(CAPABILITIES)
-                await speaker.expect(SessionUp, epoch=up.epoch + 1)
+        async with acquainted(lab, CAPABILITIES) as (peer, speaker):
+            peer.writer.write(good + bad + update(3))
+            assert (await peer.notification())[: len(answer)] == answer
+            up = await speaker.expect(SessionUp)
+            down = await speaker.expect(SessionDown, epoch=up.epoch)
+            assert down.cause.kind is DownKind.NOTIFICATION_SENT
+            assert (down.cause.code, down.cause.subcode) == tuple(answer[:2])
+            assert speaker.octets() == good
+            await peer.open(CAPABILITIES)
+            await speaker.expect(SessionUp, epoch=up.epoch + 1)
 
     asyncio.run(scenario())
 
@@ -140,32 +124,26 @@ def test_a_bad_header_ends_the_session_after_what_was_good(lab: Lab, bad: bytes,
 def test_extended_messages_are_taken_if_both_sides_can(lab: Lab) -> None:
     async def scenario() -> None:
         long = message(2, b"\0" * 60_000)
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES + EXTENDED)
-                up = await speaker.expect(SessionUp)
-                assert up.negotiated.extended_message
-                peer.writer.write(long)
-                await heard(speaker, long)
+        async with acquainted(lab, CAPABILITIES + EXTENDED) as (peer, speaker):
+            up = await speaker.expect(SessionUp)
+            assert up.negotiated.extended_message
+            peer.writer.write(long)
+            await heard(speaker, long)
 
     asyncio.run(scenario())
 
 
 def test_updates_alone_hold_the_session_and_silence_ends_it(lab: Lab) -> None:
     async def scenario() -> None:
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES, hold_time=3)
-                for number in range(12):
-                    peer.writer.write(update(number))
-                    await asyncio.sleep(0.5)
-                up = await speaker.expect(SessionUp)
-                assert not [event for event in speaker.events if isinstance(event, SessionDown)]
-                down = await speaker.expect(SessionDown, epoch=up.epoch)
-                assert (down.cause.kind, down.cause.code) == (DownKind.HOLD_TIMER, 4)
-                assert (await peer.notification())[:2] == b"\4\0"
+        async with acquainted(lab, CAPABILITIES, hold_time=3) as (peer, speaker):
+            for number in range(12):
+                peer.writer.write(update(number))
+                await asyncio.sleep(0.5)
+            up = await speaker.expect(SessionUp)
+            assert not [event for event in speaker.events if isinstance(event, SessionDown)]
+            down = await speaker.expect(SessionDown, epoch=up.epoch)
+            assert (down.cause.kind, down.cause.code) == (DownKind.HOLD_TIMER, 4)
+            assert (await peer.notification())[:2] == b"\4\0"
 
     asyncio.run(scenario())
 
@@ -188,53 +166,47 @@ def test_keepalives_as_often_as_asked(lab: Lab) -> None:
 def test_route_refresh_is_answered_and_its_demarcations_are_told_in_order(lab: Lab) -> None:
     async def scenario() -> None:
         begin, end = message(5, b"\0\1\1\1"), message(5, b"\0\1\2\1")
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                peer.writer.write(update(1) + begin + update(2) + end + message(5, b"\0\1\7\1") + update(3))
-                up = await speaker.expect(SessionUp)
-                await heard(speaker, update(1) + update(2) + update(3))
-                told = [e for e in speaker.events if isinstance(e, Updates | Refresh)]
-                assert told == [
-                    Updates(PEER, up.epoch, update(1)),
-                    Refresh(PEER, up.epoch, Family.IPV4, RefreshPhase.BEGIN),
-                    Updates(PEER, up.epoch, update(2)),
-                    Refresh(PEER, up.epoch, Family.IPV4, RefreshPhase.END),
-                    Updates(PEER, up.epoch, update(3)),
-                ]
-                speaker.speaker.send(Announce(PEER, ip_network("10.50.0.2/32")))
-                assert (await peer.read())[0] == 2
-                peer.writer.write(message(5, b"\0\1\0\1"))
-                assert await peer.read() == (5, b"\0\1\1\1")
-                assert (await peer.read())[0] == 2
-                assert await peer.read() == (5, b"\0\1\2\1")
-                # RFC 7313 5: the answer to a wrong length has the whole message.
-                wrong = message(5, b"\0\1\1\1\0")
-                peer.writer.write(wrong)
-                assert await peer.notification() == b"\7\1" + wrong
+        async with acquainted(lab, CAPABILITIES) as (peer, speaker):
+            peer.writer.write(update(1) + begin + update(2) + end + message(5, b"\0\1\7\1") + update(3))
+            up = await speaker.expect(SessionUp)
+            await heard(speaker, update(1) + update(2) + update(3))
+            told = [e for e in speaker.events if isinstance(e, Updates | Refresh)]
+            assert told == [
+                Updates(PEER, up.epoch, update(1)),
+                Refresh(PEER, up.epoch, Family.IPV4, RefreshPhase.BEGIN),
+                Updates(PEER, up.epoch, update(2)),
+                Refresh(PEER, up.epoch, Family.IPV4, RefreshPhase.END),
+                Updates(PEER, up.epoch, update(3)),
+            ]
+            speaker.speaker.send(Announce(PEER, ip_network("10.50.0.2/32")))
+            assert (await peer.read())[0] == 2
+            peer.writer.write(message(5, b"\0\1\0\1"))
+            assert await peer.read() == (5, b"\0\1\1\1")
+            assert (await peer.read())[0] == 2
+            assert await peer.read() == (5, b"\0\1\2\1")
+            # RFC 7313 5: the answer to a wrong length has the whole message.
+            wrong = message(5, b"\0\1\1\1\0")
+            peer.writer.write(wrong)
+            assert await peer.notification() == b"\7\1" + wrong
 
     asyncio.run(scenario())
 
 
 def test_a_reset_is_a_notification_even_with_graceful_restart(lab: Lab) -> None:
     async def scenario() -> None:
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                up = await speaker.expect(SessionUp)
-                assert up.negotiated.restart is not None
-                speaker.speaker.send(ResetSession(PEER, 3, 1))
-                assert await peer.notification() == b"\3\1"
-                down = await speaker.expect(SessionDown, epoch=up.epoch)
-                assert (down.cause.kind, down.cause.code, down.cause.subcode) == (
-                    DownKind.NOTIFICATION_SENT,
-                    3,
-                    1,
-                )
-                await peer.open(CAPABILITIES)
-                await speaker.expect(SessionUp, epoch=up.epoch + 1)
+        async with acquainted(lab, CAPABILITIES) as (peer, speaker):
+            up = await speaker.expect(SessionUp)
+            assert up.negotiated.restart is not None
+            speaker.speaker.send(ResetSession(PEER, 3, 1))
+            assert await peer.notification() == b"\3\1"
+            down = await speaker.expect(SessionDown, epoch=up.epoch)
+            assert (down.cause.kind, down.cause.code, down.cause.subcode) == (
+                DownKind.NOTIFICATION_SENT,
+                3,
+                1,
+            )
+            await peer.open(CAPABILITIES)
+            await speaker.expect(SessionUp, epoch=up.epoch + 1)
 
     asyncio.run(scenario())
 
@@ -271,18 +243,15 @@ def test_graceful_restart_that_we_do_not_offer_is_not_negotiated(lab: Lab) -> No
 
 def test_the_last_words_of_a_peer_are_heard(lab: Lab) -> None:
     async def scenario() -> None:
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                peer.writer.write(update(1) + message(3, b"\6\2\4bye!") + update(2))
-                peer.writer.close()
-                up = await speaker.expect(SessionUp)
-                down = await speaker.expect(SessionDown, epoch=up.epoch)
-                assert down.cause.kind is DownKind.NOTIFICATION_RECEIVED
-                assert (down.cause.code, down.cause.subcode) == (6, 2)
-                assert "bye!" in down.cause.text
-                assert speaker.octets() == update(1)
+        async with acquainted(lab, CAPABILITIES) as (peer, speaker):
+            peer.writer.write(update(1) + message(3, b"\6\2\4bye!") + update(2))
+            peer.writer.close()
+            up = await speaker.expect(SessionUp)
+            down = await speaker.expect(SessionDown, epoch=up.epoch)
+            assert down.cause.kind is DownKind.NOTIFICATION_RECEIVED
+            assert (down.cause.code, down.cause.subcode) == (6, 2)
+            assert "bye!" in down.cause.text
+            assert speaker.octets() == update(1)
 
     asyncio.run(scenario())
 
@@ -291,25 +260,22 @@ def test_a_consumer_that_stalls_costs_bounded_memory_and_no_session(lab: Lab) ->
     async def scenario() -> None:
         filler = message(2, b"\0" * 4000)
         count = (SPOOL_LIMIT + (24 << 20)) // len(filler)
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES, hold_time=3)
-                up = await speaker.expect(SessionUp)
-                speaker.gate.clear()
-                sending = asyncio.create_task(send(peer.writer, filler, count))
-                pid = speaker.speaker.pid
-                await until(lambda: memory(pid) > SPOOL_LIMIT, "a full spool")
-                for _ in range(6):
-                    # Twice the hold time: we send keepalives, and take the peer's silence for ours.
-                    assert (await peer.read())[0] == 4
-                assert not sending.done()
-                assert memory(pid) < SPOOL_LIMIT + (64 << 20)
-                speaker.gate.set()
-                await sending
-                await until(lambda: len(speaker.octets()) == count * len(filler), "all of it", 60)
-                assert speaker.octets() == filler * count
-                assert [e for e in speaker.events if isinstance(e, SessionUp | SessionDown)] == [up]
+        async with acquainted(lab, CAPABILITIES, hold_time=3) as (peer, speaker):
+            up = await speaker.expect(SessionUp)
+            speaker.gate.clear()
+            sending = asyncio.create_task(send(peer.writer, filler, count))
+            pid = speaker.speaker.pid
+            await until(lambda: memory(pid) > SPOOL_LIMIT, "a full spool")
+            for _ in range(6):
+                # Twice the hold time: we send keepalives, and take the peer's silence for ours.
+                assert (await peer.read())[0] == 4
+            assert not sending.done()
+            assert memory(pid) < SPOOL_LIMIT + (64 << 20)
+            speaker.gate.set()
+            await sending
+            await until(lambda: len(speaker.octets()) == count * len(filler), "all of it", 60)
+            assert speaker.octets() == filler * count
+            assert [e for e in speaker.events if isinstance(e, SessionUp | SessionDown)] == [up]
 
     asyncio.run(scenario())
 
@@ -394,17 +360,14 @@ def test_a_speaker_goes_silently_with_its_daemon(lab: Lab, how: signal.Signals) 
 
 def test_a_speaker_that_is_terminated_says_nothing(lab: Lab) -> None:
     async def scenario() -> None:
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                await speaker.expect(SessionUp)
-                assert speaker.speaker.pid is not None
-                os.kill(speaker.speaker.pid, signal.SIGTERM)
-                assert set(await peer.last_messages()) <= {4}
-                await peer.open(CAPABILITIES)
-                await speaker.speaker.stop()
-                assert set(await peer.last_messages()) <= {4}
+        async with acquainted(lab, CAPABILITIES) as (peer, speaker):
+            await speaker.expect(SessionUp)
+            assert speaker.speaker.pid is not None
+            os.kill(speaker.speaker.pid, signal.SIGTERM)
+            assert set(await peer.last_messages()) <= {4}
+            await peer.open(CAPABILITIES)
+            await speaker.speaker.stop()
+            assert set(await peer.last_messages()) <= {4}
 
     asyncio.run(scenario())
 
@@ -457,25 +420,20 @@ def test_passwords_are_for_nobody_else(lab: Lab) -> None:
 
 def test_it_keeps_no_privileges_and_opens_no_doors(lab: Lab) -> None:
     async def scenario() -> None:
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(CAPABILITIES)
-                await speaker.expect(SessionUp)
-                status = Path(f"/proc/{speaker.speaker.pid}/status").read_text()
-                assert re.search(r"^CapEff:\s+0+$", status, re.M)
-                assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
-                listening = subprocess.run(
-                    ["ip", "netns", "exec", lab.node, "ss", "-Hltn"],
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                )
-                assert listening.stdout == ""
-                children = Path(
-                    f"/proc/{speaker.speaker.pid}/task/{speaker.speaker.pid}/children"
-                ).read_text()
-                assert children == ""
+        async with acquainted(lab, CAPABILITIES) as (_peer, speaker):
+            await speaker.expect(SessionUp)
+            status = Path(f"/proc/{speaker.speaker.pid}/status").read_text()
+            assert re.search(r"^CapEff:\s+0+$", status, re.M)
+            assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
+            listening = subprocess.run(
+                ["ip", "netns", "exec", lab.node, "ss", "-Hltn"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert listening.stdout == ""
+            children = Path(f"/proc/{speaker.speaker.pid}/task/{speaker.speaker.pid}/children").read_text()
+            assert children == ""
 
     asyncio.run(scenario())
 
@@ -576,21 +534,18 @@ def test_hostile_handshakes_cost_the_try_and_nothing_else(lab: Lab) -> None:
 
 def test_a_peer_without_any_capability_speaks_ipv4_and_short_as_numbers(lab: Lab) -> None:
     async def scenario() -> None:
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
-                await peer.open(b"")
-                up = await speaker.expect(SessionUp)
-                assert up.negotiated.families == frozenset({Family.IPV4})
-                assert not up.negotiated.asn4
-                assert not up.negotiated.route_refresh
-                assert up.negotiated.restart is None
-                speaker.speaker.send(Announce(PEER, ip_network("10.50.0.2/32")))
-                speaker.speaker.send(SendEndOfRib(PEER, Family.IPV4))
-                kind, body = await peer.read()
-                assert (kind, body[-5:]) == (2, b"\x20\x0a\x32\0\2")
-                assert bytes.fromhex("400204 0201 fde8") in body
-                assert await peer.read() == (2, b"\0\0\0\0")
+        async with acquainted(lab, b"") as (peer, speaker):
+            up = await speaker.expect(SessionUp)
+            assert up.negotiated.families == frozenset({Family.IPV4})
+            assert not up.negotiated.asn4
+            assert not up.negotiated.route_refresh
+            assert up.negotiated.restart is None
+            speaker.speaker.send(Announce(PEER, ip_network("10.50.0.2/32")))
+            speaker.speaker.send(SendEndOfRib(PEER, Family.IPV4))
+            kind, body = await peer.read()
+            assert (kind, body[-5:]) == (2, b"\x20\x0a\x32\0\2")
+            assert bytes.fromhex("400204 0201 fde8") in body
+            assert await peer.read() == (2, b"\0\0\0\0")
 
     asyncio.run(scenario())
 
@@ -598,17 +553,14 @@ def test_a_peer_without_any_capability_speaks_ipv4_and_short_as_numbers(lab: Lab
 def test_a_session_that_is_cut_comes_back_at_once(lab: Lab) -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        with raw_peer(lab) as peer:
-            async with witness(lab) as speaker:
-                speaker.speaker.configure((session(),))
+        async with acquainted(lab, CAPABILITIES) as (peer, _speaker):
+            begun = loop.time()
+            for _ in range(4):
+                peer.writer.write(update(1))
+                await peer.writer.drain()
+                peer.close()
                 await peer.open(CAPABILITIES)
-                begun = loop.time()
-                for _ in range(4):
-                    peer.writer.write(update(1))
-                    await peer.writer.drain()
-                    peer.close()
-                    await peer.open(CAPABILITIES)
-                assert loop.time() - begun < 3
+            assert loop.time() - begun < 3
 
     asyncio.run(scenario())
 

@@ -27,7 +27,7 @@ RED = "10.50.0.2/31"
 YELLOW = "10.50.0.4/31"
 
 
-FIRST_MARK, LAST_MARK = "192.0.2.253", "192.0.2.254"
+MARKS = {4: ("192.0.2.253", "192.0.2.254"), 6: ("2001:db8:ffff::fd", "2001:db8:ffff::fe")}
 """Sources of rules that come and go, by which a monitor knows that it has seen all between them."""
 
 
@@ -181,32 +181,34 @@ class World:
         return {"routes": routes, "rules": self.our_rules(), "nexthops": nexthops}
 
     @contextmanager
-    def monitor(self, *objects: str) -> Iterator[list[Event]]:
+    def monitor(self, *objects: str, family: int = 4) -> Iterator[list[Event]]:
         """What changes in the node's kernel (`rule`, `route`, `nexthop`) in a `with` block, in order.
 
-        The list is filled when the block ends.
+        The list is filled when the block ends. A time in it is never before that of the change.
         """
         events: list[Event] = []
-        running = self.node.start("monitor", "ip", "-4", "-tshort", "monitor", *objects)
+        first, last = MARKS[family]
+        running = self.node.start("monitor", "ip", f"-{family}", "-tshort", "monitor", *objects)
 
         def sees() -> bool:
-            self._mark(FIRST_MARK)
-            return FIRST_MARK in running.output()
+            self._mark(first, family)
+            return first in running.output()
 
         wait_for(sees, describe="the monitor sees rules", interval=0.02)
         yield events
-        self._mark(LAST_MARK)
-        wait_for(lambda: LAST_MARK in running.output(), describe="the monitor sees the last mark")
+        self._mark(last, family)
+        wait_for(lambda: last in running.output(), describe="the monitor sees the last mark")
         running.stop()
-        for line in running.output().splitlines():
+        for line in running.output().replace("\n\t", " ").splitlines():
             stamp, _, text = line.partition("] ")
-            if FIRST_MARK not in text and LAST_MARK not in text:
+            if first not in text and last not in text:
                 whole, _, fraction = stamp.lstrip("[").partition(".")
                 second = time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
                 events.append(Event(second + float(f"0.{fraction}"), text.strip()))
 
-    def _mark(self, address: str) -> None:
-        self.node.ip(f"rule add from {address} lookup main priority 9", f"rule del from {address} priority 9")
+    def _mark(self, address: str, family: int) -> None:
+        rule = f"from {address} lookup main priority 9"
+        assert all(self.node.try_ip(f"-{family} rule {verb} {rule}") for verb in ("add", "del"))
 
     def daemon_processes(self) -> list[int]:
         """The pids in the node's namespace: the daemon and its children, no other process runs there."""

@@ -79,6 +79,21 @@ def test_of_two_routes_to_one_prefix_the_lower_metric_decides(metric: int, owner
     assert explained(node)["route"]["owner"] == owner
 
 
+def test_where_the_kernel_has_the_backup_alone_it_decides() -> None:
+    second = peer("red-2", "red", "172.16.1.141")
+    refused = RouteKey(500, Family.IPV4, nlri_of(ip_network("105.8.10.0/24")))
+    red = NetworkIntent("red", 500, (RED, second))
+    node = Node(
+        intent(networks=(red,), gateways=(gateway("default/red", "10.50.0.2/32", "red"),)),
+        refuses={refused: errno.ENOSPC},
+    )
+    for one, path in ((RED, ()), (second, (65010,))):
+        node.up(one, str(one.id.address))
+        node.learns(one, "105.8.10.0/24", as_path=path)
+    found = explained(node)["route"]
+    assert (found["metric"], found["next_hops"][0]["peer"], found["backup"]) == (20001, "red-2", [])
+
+
 def test_a_learned_default_route_decides_where_nothing_else_does(node: Node) -> None:
     node.learns(RED, "0.0.0.0/0")
     assert explained(node)["route"]["prefix"] == "0.0.0.0/0"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
 
 from tests.unit.nodes import RED, Node, intent, peer, route
-from vrfbgp.events import DownCause, DownKind
+from vrfbgp.events import ConfigLoaded, DownCause, DownKind
 from vrfbgp.intent import NetworkIntent
 from vrfbgp.model import Family, RouteKey, nlri_of
 from vrfbgp.rib.best import Verdict
@@ -51,6 +52,26 @@ def test_the_path_in_use_stands_first_with_its_attributes(node: Node) -> None:
     assert (other["as_path"], other["med"], other["communities"]) == ("65010 65011", 5, ["65010:7"])
     assert (other["internal"], first["internal"]) == (True, False)
     assert found["route"]["next_hops"] == [{"gateway": "172.16.1.141", "device": "red0", "peer": "red-2"}]
+
+
+def test_the_backup_route_and_its_paths_are_told(node: Node) -> None:
+    third = peer("red-3", "red", "172.16.1.142", 65001)
+    network = NetworkIntent("red", 500, (RED, SECOND, third))
+    node.core.handle(ConfigLoaded(intent(networks=(network,))), node.now)
+    node.settle()
+    node.up(third, "172.16.1.142")
+    for length, one in enumerate((RED, SECOND, third), 1):
+        node.learns(one, PREFIX, as_path=(65001,) * length)
+    found = explained(node)
+    backup = {"gateway": "172.16.1.141", "device": "red0", "peer": "red-2"}
+    assert found["route"]["backup"] == [backup]
+    assert [path["backup"] for path in found["paths"]] == [False, True, False]
+    without = replace(network, backup_routes=False)
+    node.core.handle(ConfigLoaded(intent(networks=(without,))), node.now)
+    node.settle()
+    found = explained(node)
+    assert found["route"]["backup"] == []
+    assert [path["backup"] for path in found["paths"]] == [False, False, False]
 
 
 def test_equal_paths_are_told_as_multipath() -> None:

@@ -311,6 +311,44 @@ def test_an_ecmp_route_has_a_line_for_each_next_hop() -> None:
     assert lines[at + 1].split() == ["172.16.1.141", "red0", "red-2", "-"]
 
 
+def test_what_stands_ready_as_backup_is_told_below_what_is_used() -> None:
+    second = peer("red-2", "red", "172.16.1.141")
+    node = Node(intent(networks=(NetworkIntent("red", 500, (RED, second)),)))
+    for one, path in ((RED, ()), (second, (65010,))):
+        node.up(one, str(one.id.address))
+        node.learns(one, "105.8.10.0/24", as_path=path)
+    assert (
+        printed(show_routes, routes(node.core, "red"))
+        == """\
+Network red, table 500 (not in sync yet): 2 prefixes
+
+PREFIX         STATE      OWNER      GATEWAY       DEVICE  PEER   REASON
+105.8.10.0/24  installed  learned    172.16.1.140  red0    red-1  -
+               backup                172.16.1.141  red0    red-2  -
+172.16.1.0/24  installed  bootstrap  on-link       red0    -      -
+"""
+    )
+    assert (
+        printed(show_prefix, explain_prefix(node.core, "red", ip_network("105.8.10.0/24")))
+        == """\
+105.8.10.0/24 in network red (table 500): in the kernel
+
+  GATEWAY       DEVICE  PEER
+  172.16.1.140  red0    red-1
+
+  Ready to take over (backup route, metric 20001):
+  GATEWAY       DEVICE  PEER
+  172.16.1.141  red0    red-2
+
+Paths, those in use first
+  best red-1 (172.16.1.140): the best path
+      next hop 172.16.1.140, AS path (empty), origin igp, iBGP
+  as-path-length red-2 (172.16.1.141): another path has a shorter AS path; it stands ready as backup
+      next hop 172.16.1.141, AS path 65010, origin igp, iBGP
+"""
+    )
+
+
 # -- what must not be obeyed -----------------------------------------------------------------------
 
 

@@ -57,6 +57,19 @@ def test_learned_bootstrap_and_unusable_prefixes_are_told_in_the_order_of_addres
     assert found["198.51.100.0/24"]["reason"] == "next-hop-unresolved"
 
 
+def test_what_stands_ready_as_backup_is_told(node: Node) -> None:
+    second = peer("red-2", "red", "172.16.1.141")
+    node.core.handle(ConfigLoaded(intent(networks=(NetworkIntent("red", 500, (RED, second)),))), node.now)
+    node.settle()
+    node.up(second, "172.16.1.141")
+    node.learns(RED, "192.0.2.0/24", "198.51.100.0/24")
+    node.learns(second, "192.0.2.0/24", as_path=(65010, 65011))
+    found = rows(node)
+    backup = {"gateway": "172.16.1.141", "device": "red0", "peer": "red-2"}
+    assert found["192.0.2.0/24"]["backup"] == [backup]
+    assert found["198.51.100.0/24"]["backup"] == found["172.16.1.0/24"]["backup"] == []
+
+
 def test_what_the_policy_refuses_has_its_reason(node: Node) -> None:
     node.learns(RED, "192.0.2.0/24", as_path=(65001, 64512))
     assert rows(node)["192.0.2.0/24"]["reason"] == "own-as"

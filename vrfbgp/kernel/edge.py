@@ -3,7 +3,8 @@
 Batches and the reads that were asked for behind them run in one thread, in the order of asking, and are
 answered in that order: a read that is answered before batch n shows the kernel before batch n, one that is
 answered after it shows it too. Links and single lookups wait for no batch; a second thread has them. What is
-urgent waits for nothing at all (`urgent`). Every event is told on the event loop's own thread.
+urgent waits for nothing at all (`urgent`), but what is asked for behind it waits for it. Every event is told
+on the event loop's own thread.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import asyncio
 import errno
 import logging
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -50,7 +52,8 @@ class _Lookup:
     answer: asyncio.Future[KernelRoute]
 
 
-_Task = _Batch | ReadRequest | _Lookup
+_Task = _Batch | ReadRequest | _Lookup | threading.Event
+"""An event is waited for: what is queued behind it follows what is done elsewhere."""
 
 
 class Kernel:
@@ -91,9 +94,12 @@ class Kernel:
 
         A next hop that is gone already counts as deleted. There is no answer; but if the kernel refuses one,
         that is logged, and `Overrun` told, so that the truth is read again. What was asked of `apply` before
-        and is still queued is done behind them, also if it makes again what they deleted.
+        and is still queued is done behind them, also if it makes again what they deleted. So is all that is
+        asked afterwards: were it to overtake them, backup routes could be gone before they had to take over.
         """
-        self._urgent.put(operations)
+        done = threading.Event()
+        self._urgent.put(operations, done)
+        self._ordered.put(done)
 
     def apply(self, serial: int, operations: Sequence[Step]) -> None:
         """Do the operations in order; answered by `Applied` with this serial."""
@@ -135,6 +141,8 @@ class Kernel:
     def _perform_ordered(self, task: _Task) -> None:
         if isinstance(task, _Batch):
             self._tell(self._on_event, self._writer.apply(task.serial, task.operations))
+        elif isinstance(task, threading.Event):
+            task.wait()
         elif not isinstance(task, _Lookup):
             self._dump(self._readers[0], task)
 
@@ -142,7 +150,7 @@ class Kernel:
         if isinstance(task, _Lookup):
             found = self._readers[1].route_get(task.src, task.dst, task.iif)
             self._tell(_resolve, task.answer, found)
-        elif not isinstance(task, _Batch):
+        elif not isinstance(task, _Batch | threading.Event):
             self._dump(self._readers[1], task)
 
     def _dump(self, reader: Reader, request: ReadRequest) -> None:
@@ -163,7 +171,7 @@ class Kernel:
             failures = tuple(Failure(operation, number, str(error)) for operation in single)
             _log.error("batch %d was not written: %s", task.serial, error, exc_info=error)
             self._tell(self._on_event, Applied(task.serial, failures))
-        else:
+        elif not isinstance(task, threading.Event):
             self._tell(self._read_failed, task, error)
 
     def _tell(self, callback: Callable[..., object], *arguments: object) -> None:

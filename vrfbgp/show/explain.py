@@ -79,9 +79,17 @@ def _next_hops(page: Page, route: Json) -> None:
     if not route["next_hops"]:
         return
     page.gap()
+    _hops(page, route["next_hops"])
+    if route["backup"]:
+        page.gap()
+        page.line(f"Ready to take over (backup route, metric {route['metric'] + 1}):", indent=2)
+        _hops(page, route["backup"])
+
+
+def _hops(page: Page, hops: list[Json]) -> None:
     page.table(
         ("GATEWAY@", "DEVICE", "PEER"),
-        ((hop["gateway"] or "on-link", hop["device"], hop["peer"]) for hop in route["next_hops"]),
+        ((hop["gateway"] or "on-link", hop["device"], hop["peer"]) for hop in hops),
         2,
     )
 
@@ -92,8 +100,9 @@ def _paths(page: Page, paths: list[Json]) -> None:
     page.gap()
     page.heading("Paths, those in use first")
     for path in paths:
-        stale = ", stale: the peer restarts" if path["stale"] else ""
-        page.line(path["verdict"], f"{path['peer']} ({path['address']}): {path['text']}{stale}", indent=2)
+        more = "; it stands ready as backup" if path["backup"] else ""
+        more += ", stale: the peer restarts" if path["stale"] else ""
+        page.line(path["verdict"], f"{path['peer']} ({path['address']}): {path['text']}{more}", indent=2)
         page.line(_attributes(path), indent=6)
         if path["remedy"]:
             page.line(f"{path['remedy'][0].upper()}{path['remedy'][1:]}.", indent=6)

@@ -27,7 +27,7 @@ def show_routes(page: Page, found: Json) -> None:
 
 
 def _lines(row: Json) -> list[tuple[object, ...]]:
-    """The first next hop beside the prefix, the others below."""
+    """The first next hop beside the prefix, the others below, and then those that stand ready for them."""
     hops = row["next_hops"] or [{"gateway": "", "device": "", "peer": ""}]
     head: tuple[object, ...] = row["prefix"], row["state"], row["owner"]
     lines = []
@@ -35,4 +35,6 @@ def _lines(row: Json) -> list[tuple[object, ...]]:
         gateway = hop["gateway"] if hop["gateway"] is not None else "on-link"
         lines.append((*head, gateway, hop["device"], hop["peer"], row["reason"] or ""))
         head = " ", " ", " "
+    for hop in row["backup"]:
+        lines.append((" ", "backup", " ", hop["gateway"], hop["device"], hop["peer"], ""))
     return lines

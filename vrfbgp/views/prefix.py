@@ -7,7 +7,7 @@ from vrfbgp.model import Family, IPNetwork, Nlri, Path, PeerId, nlri_of
 from vrfbgp.rib.best import Verdict
 from vrfbgp.rib.policy import Altered
 from vrfbgp.rib.refusal import REMEDIES, Refusal
-from vrfbgp.views.table import Owner, RouteState, Table
+from vrfbgp.views.table import Hop, Owner, RouteState, Table
 from vrfbgp.views.words import Json, attributes, endpoint, kernel_words, peer_name
 
 WHY = {
@@ -68,6 +68,7 @@ def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) 
     """The paths to a prefix, those in use first."""
     loc = table.network.loc
     selection = loc.select(family, nlri)
+    standing = set(table.backup(family, nlri))
     found: list[tuple[int, Json]] = []
     for peer, held in loc.adj_in.items():
         adj = held.get(family)
@@ -75,15 +76,24 @@ def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) 
             continue
         if nlri in adj.refused:
             path, refusal, rule = adj.refused[nlri]
-            found.append((2, _path(table, peer, path, None, refusal, nlri in adj.stale) | {"rule": rule}))
+            told = _path(table, peer, path, None, refusal, stale=nlri in adj.stale, backup=False)
+            found.append((2, told | {"rule": rule}))
         elif nlri in adj.paths:
             path = adj.paths[nlri]
             unusable = loc.ineligible(family, nlri, path)
             verdict = None if unusable else selection.why_not(path)
             rank = 2 if verdict is None else _rank(verdict)
-            found.append((rank, _path(table, peer, path, verdict, unusable, nlri in adj.stale)))
+            ready = rank == 1 and not standing.isdisjoint(_ways(table, path))
+            stale = nlri in adj.stale
+            found.append((rank, _path(table, peer, path, verdict, unusable, stale=stale, backup=ready)))
     found.sort(key=lambda ranked: ranked[0])
     return [told for rank, told in found if not used_only or rank < 1]
+
+
+def _ways(table: Table, path: Path) -> set[Hop]:
+    """What the path has a route lead to."""
+    hops = table.network.loc.hops(path)
+    return set() if isinstance(hops, Refusal) else {Hop(h.gateway, h.ifindex, path.peer) for h in hops}
 
 
 def _rank(verdict: Verdict) -> int:
@@ -91,7 +101,14 @@ def _rank(verdict: Verdict) -> int:
 
 
 def _path(
-    table: Table, peer: PeerId, path: Path, verdict: Verdict | None, refusal: Refusal | None, stale: bool
+    table: Table,
+    peer: PeerId,
+    path: Path,
+    verdict: Verdict | None,
+    refusal: Refusal | None,
+    *,
+    stale: bool,
+    backup: bool,
 ) -> Json:
     hops = table.network.loc.hops(path)
     session = table.network.sessions.get(peer)
@@ -100,6 +117,7 @@ def _path(
         "address": endpoint(peer),
         "up": bool(session and session.up),
         "stale": stale,
+        "backup": backup,
         "verdict": verdict.value if verdict else "refused",
         "reason": refusal.value if refusal else None,
         "rule": path.rule if isinstance(path, Altered) else None,

@@ -93,6 +93,7 @@ def _row(table: Table, family: Family, nlri: Nlri, state: RouteState) -> Json:
         "state": state.value,
         "owner": entry.owner.value if entry else Owner.LEARNED.value,
         "next_hops": [hop_told(table.core, hop) for hop in hops],
+        "backup": [hop_told(table.core, hop) for hop in table.backup(family, nlri)],
         "peers": sum(1 for _ in table.received(family, nlri)),
         "reason": _reason(table, family, nlri, state),
     }

@@ -13,6 +13,7 @@ from vrfbgp.core import Core
 from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import FOREIGN, Key, Slot
 from vrfbgp.fib.retry import Refused
+from vrfbgp.fib.routes import Place
 from vrfbgp.model import (
     Family,
     Inline,
@@ -76,6 +77,8 @@ class Entry:
     """The kernel's word: `unicast`, `unreachable`, …"""
     hops: tuple[Hop, ...]
     metric: int
+    backup: tuple[Hop, ...] = ()
+    """What takes over in the kernel when all of `hops` are gone: the route at metric + 1."""
 
     @property
     def prefix(self) -> str:
@@ -89,6 +92,7 @@ class Entry:
             "kind": self.kind,
             "metric": self.metric,
             "next_hops": [hop_told(core, hop) for hop in self.hops],
+            "backup": [hop_told(core, hop) for hop in self.backup],
         }
 
 
@@ -170,10 +174,21 @@ class Table:
         actual = slice_.actual(nlri) if slice_ is not None else None
         if foreign is not None and (self.place is None or foreign.key.metric <= self.place.metric):
             return _foreign_entry(foreign)
-        if actual is None or actual is FOREIGN or self.place is None:
+        if self.place is None:
+            return None
+        backup = self.backup(family, nlri)
+        if actual is None or actual is FOREIGN:
+            if backup and (foreign is None or self.place.backup.metric < foreign.key.metric):
+                return Entry(family, nlri, Owner.LEARNED, "unicast", backup, self.place.backup.metric)
             return _foreign_entry(foreign) if foreign else None
         owner = Owner.BOOTSTRAP if isinstance(actual, Inline) else Owner.LEARNED
-        return Entry(family, nlri, owner, "unicast", self.hops(actual), self.place.metric)
+        return Entry(family, nlri, owner, "unicast", self.hops(actual), self.place.metric, backup)
+
+    def backup(self, family: Family, nlri: Nlri) -> tuple[Hop, ...]:
+        """Where the backup route of a prefix leads that the kernel has; nowhere if there is none."""
+        slice_ = self._slice(family, self.place.backup) if self.place is not None else None
+        actual = slice_.actual(nlri) if slice_ is not None else None
+        return () if actual is None else self.hops(actual)
 
     def wanted(self, family: Family, nlri: Nlri) -> tuple[Hop, ...]:
         """Where our route of a prefix leads, or is to lead."""
@@ -204,10 +219,11 @@ class Table:
         )
         return tuple(Hop(o.gateway, o.ifindex) for o in objects if isinstance(o, NexthopObject))
 
-    def _slice(self, family: Family) -> RouteDelta | None:
-        if self.place is None:
+    def _slice(self, family: Family, place: Place | None = None) -> RouteDelta | None:
+        place = place or self.place
+        if place is None:
             return None
-        return self.core.reconciler.slices.get((self.place.table, family, self.place.metric))
+        return self.core.reconciler.slices.get((place.table, family, place.metric))
 
 
 def _foreign_entry(route: KernelRoute) -> Entry:

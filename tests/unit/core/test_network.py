@@ -259,10 +259,14 @@ def test_a_changed_policy_is_applied_to_what_is_there() -> None:
     assert bench.routes() == set()
 
 
-def test_p12_of_a_peer_that_lists_no_family_nothing_is_kept(bench: Bench) -> None:
-    bench.up(restart=PeerRestart(120, restarting=False, forwarding=frozenset(), families=frozenset()))
+@pytest.mark.parametrize("listed", [frozenset[Family](), frozenset({V6})])
+def test_p12_a_peer_that_lists_no_family_of_the_session_is_dead_at_once(
+    bench: Bench, listed: frozenset[Family]
+) -> None:
+    bench.up(restart=PeerRestart(120, restarting=False, forwarding=frozenset(), families=listed))
     bench.announce("192.0.2.0/24")
     bench.down(LOST)
+    assert bench.red.take_dead() == [ONE.id], "its next hops go ahead of all else"
     assert bench.routes() == set()
 
 
