@@ -116,7 +116,9 @@ class Stage:
         names = [f"world{peer.number}" for peer in self.peers] if self.apart else ["world"]
         self.worlds = [self.lab.namespace(name) for name in names]
         loose: dict[str, int | str] = {f"ipv4/conf/{name}/rp_filter": 0 for name in ("all", "default")}
-        self.node.set_sysctls({**loose, "ipv4/ip_forward": 1})
+        # Addresses are there at once: their detection (RFC 4862 5.4) would end amid what is measured.
+        at_once: dict[str, int | str] = {f"ipv6/conf/{name}/accept_dad": 0 for name in ("all", "default")}
+        self.node.set_sysctls({**loose, **at_once, "ipv4/ip_forward": 1})
         self.node.ip(*(f"addr add {network.gateway}/32 dev lo" for network in self.networks))
         for peer in self.peers:
             world = self.world(peer)

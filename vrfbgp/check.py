@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.load import read
-from vrfbgp.config.resolve import HostFacts, Refused, resolve
+from vrfbgp.config.resolve import Refused, resolve
 from vrfbgp.events import LinksRead, TableRead
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.kernel.reader import Reader

@@ -3,12 +3,13 @@
 The way of a route from the wire to the kernel, by names:
 
     speaker: UPDATE octets ──▶ Core.handle(Updates) ──▶ Network.updates ──▶ Decoder.block
-      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy; marks prefixes)
-      ──▶ LocRib.changes (next hops resolved, best paths chosen) ──▶ Fib.learned (group of next hops)
-      ──▶ Delta.want (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
+      ──▶ LocRib.announce / withdraw (Adj-RIB-In, import policy) ──▶ Table.put / drop (best paths chosen)
+      ──▶ LocRib.changes (from what was chosen to what is) ──▶ Routes.learned (group of next hops)
+      ──▶ Delta.told (desired against actual) ──▶ Reconciler.operations ──▶ Effects ──▶ kernel writer
 
-`handle` only takes facts in and marks what they touch. `effects` then does what follows, once, however
-many events there were: plan (uplinks, bootstrap routes, rules, sessions), choose, reconcile, announce.
+`handle` takes facts in. `effects` then does what follows, once, however many events there were: plan
+(uplinks, bootstrap routes, rules, sessions), place what was chosen, reconcile, announce. What depends on
+nothing that changed is left out: UPDATEs come a thousand times as often as all else.
 
 What is asked for, in which order, keeps the promises: the rule and the routes that a session's own packets
 need stand before the session is configured; a gateway's address is announced after its rules stand, and
@@ -18,16 +19,19 @@ withdrawn before they go.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import EINVAL
 
 from vrfbgp.announce import Announcements
+from vrfbgp.drain import Drain
 from vrfbgp.events import (
     Applied,
     ConfigLoaded,
     ConfigRefused,
     DownCause,
     DownKind,
+    DrainAsked,
+    DrainUndone,
     Event,
     LinksRead,
     NexthopGone,
@@ -55,10 +59,18 @@ from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, Step
+from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
-from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, SpeakerRequest
+from vrfbgp.requests import (
+    ReadLinks,
+    ReadNexthops,
+    ReadRequest,
+    ReadRules,
+    ReadTable,
+    SpeakerRequest,
+    Withdraw,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +114,27 @@ class Core:
         self.acked = 0
         self.planner = Planner(self.host, self.reconciler)
         self.announcements = Announcements()
+        self.drain = Drain()
         self._asked: list[SpeakerRequest] = []
         self._notes: list[Note] = []
         self._reads: set[ReadRequest] = set()
         self._host_reads: set[ReadRequest] = _HOST_READS.copy()
         """What must be known of the node before anything is decided."""
         self._replan = False
+        self.stirred = True
+        """Something was handled that may have effects."""
+        self._asking = True
+        """Something happened that sessions and announcements depend on."""
+        self._delicate = 0
+        """Serial of the last batch that more waits for than the next one."""
+        self._due: float | None = None
         self._loaded: Intent | None = None
         """A config that is not acted on yet. Only the newest of a turn is: a peer that is gone and back in
         one turn would lose its state here, but keep its session in the speaker, which was told nothing."""
         self._gone: dict[int, set[int]] = {}
         """Next hops that are gone, with their devices, until it is known whether these took them along."""
+        self._heard = False
+        """Peers said something since desired routes were brought up to date."""
         self._started = False
         self._overtaking: list[DeleteNexthop] = []
         """Urgent deletions, once more behind what they overtook: that may have made the next hops again."""
@@ -121,6 +143,10 @@ class Core:
 
     def handle(self, event: Event, now: float) -> None:
         """Take one fact in."""
+        self._heard |= isinstance(event, Updates | SessionUp | Refresh)
+        quiet = isinstance(event, Applied) and self._awaited_by_nobody(event)
+        self.stirred |= not quiet
+        self._asking |= not (quiet or isinstance(event, Updates))
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
@@ -144,9 +170,23 @@ class Core:
                 self.refused = problems
                 for problem in problems:
                     self._notes.append(Note(Code.CONFIG_REFUSED, "", str(problem), warning=True))
+            case DrainAsked(wait):
+                if self.drain.asked(wait):
+                    text = f"nothing is announced any more; after {wait:g} s gateways are made unreachable"
+                    self._notes.append(Note(Code.DRAINING, "", text, warning=True))
+            case DrainUndone():
+                if self.drain.undone():
+                    self._replan = True
+                    self._notes.append(Note(Code.SERVING, "", "gateways are steered and announced again"))
             case _:
-                self._place()
+                if self._heard:
+                    self._place()
                 self._kernel(event, now)
+
+    def _awaited_by_nobody(self, applied: Applied) -> bool:
+        """Whether it tells what was counted on, of nothing but learned routes."""
+        at_rest = self.drain.announces and self.reconciler.at_rest
+        return not applied.failures and self._delicate <= self.acked and at_rest
 
     def _session(self, event: SessionUp | SessionDown | SessionState | Refresh, now: float) -> None:
         network = self.networks.get(event.peer.network)
@@ -306,8 +346,14 @@ class Core:
 
     # -- effects out --
 
+    def stir(self) -> None:
+        """Have `effects` look at everything, whatever was handled."""
+        self.stirred = self._asking = True
+
     def effects(self, now: float) -> Effects:
         """What is to be done because of all that was handled since."""
+        if not self.stirred and (self._due is None or now < self._due):
+            return Effects(serial=self.serial, wake=self._due)
         if self._loaded is not None:
             loaded, self._loaded = self._loaded, None
             self._configure(loaded, now)
@@ -317,6 +363,7 @@ class Core:
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
             self._replan |= network.limits_changed
         self._forgive_hops(now)
+        self._replan |= self.drain.tick(now)
         urgent = [
             deletion
             for network in self.networks.values()
@@ -332,8 +379,8 @@ class Core:
         operations: list[Step] = []
         if self.intent is not None and not self._host_reads:
             if self._replan:
-                self._replan = False
-                self.planner.plan(self.intent, self.networks)
+                self._replan, self._asking = False, True
+                self.planner.plan(self.intent, self.networks, steering=self.drain.steers)
                 found = self.intent.problems + self.planner.problems
                 self._notes += self.problems.now(found)
             self._place()
@@ -343,13 +390,21 @@ class Core:
             if operations:
                 self.serial += 1
                 self.planner.note_batch(self.serial, operations)
-            self._ask(now)
+                if not all(isinstance(step, RouteRun) for step in operations):
+                    self._delicate = self.serial
+            if self.drain.looked(self.reconciler.may_steer() or not self.planner.deleted(self.acked)):
+                self._notes.append(Note(Code.DRAINED, "", "no gateway is steered into a network any more"))
+            if self._asking:
+                self._asking = False
+                self._ask(now)
         speakers, self._asked = self._asked, []
         notes, self._notes = self._notes, []
-        return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._wake(now))
+        self.stirred, self._due = False, self._wake(now)
+        return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._due)
 
     def _place(self) -> None:
         """Bring desired routes up to date: only then can the kernel's be compared with them."""
+        self._heard = False
         for network in self.networks.values():
             self.planner.place(network)
 
@@ -360,7 +415,10 @@ class Core:
         for network in self.networks.values():
             self._asked += self.planner.configure_speaker(network, settled, now)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
-        requests, notes = self.announcements.requests(self.intent, self.host, self.networks, ready)
+        # A drained node announces as one does that has no gateway.
+        intent = self.intent if self.drain.announces else replace(self.intent, gateways=())
+        requests, notes = self.announcements.requests(intent, self.host, self.networks, ready)
+        self.drain.withdrawn(sum(isinstance(request, Withdraw) for request in requests), now)
         self._asked += requests
         self._notes += notes
 
@@ -376,4 +434,5 @@ class Core:
         times = [time for network in self.networks.values() for time in network.deadlines()]
         times += self.host.refused_hops.values()
         retry = self.reconciler.retry.next(now)
-        return min((time for time in (*times, retry) if time is not None and time > now), default=None)
+        later = [time for time in (*times, retry) if time is not None and time > now]
+        return min((*later, self.drain.until) if self.drain.until is not None else later, default=None)

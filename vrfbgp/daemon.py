@@ -4,54 +4,54 @@
     speakers ─▶ Inbox ─▶ Core.handle ─▶ Core.effects ─▶ Kernel (writer, readers, watch)
     kernel ─▶ Inbox ────────┘                    └─▶ log
 
-Three root tasks: the loop around the core, the watch on the config, the control socket. If one ends, all
-end, with the reason. Stopping leaves the kernel as it is: packets go on while a new daemon starts.
+Root tasks: the loop around the core, the watch on the config, SIGHUP, the control socket, and the process
+that writes to the kernel. If one ends, all end, with the reason. Stopping leaves the kernel as it is: packets
+go on while a new daemon starts.
+
+`vrfbgp run` becomes `python -m vrfbgp.daemon OPTIONS`, so that nothing of the command line's libraries stays.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
 import socket
+import sys
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from vrfbgp import control, logs, views
+from vrfbgp import control, logs, privileges, views
+from vrfbgp.alone import AnotherDaemon, alone
+from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
-from vrfbgp.events import ConfigLoaded, Event, LinksRead, TableRead
+from vrfbgp.drain import WAIT
+from vrfbgp.drain_mark import DrainMark
+from vrfbgp.events import (
+    Applied,
+    ConfigLoaded,
+    DrainAsked,
+    DrainUndone,
+    Event,
+    KernelEvent,
+    LinksRead,
+    TableRead,
+)
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
 from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.options import DaemonOptions
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
 log = logging.getLogger(__name__)
 
-RUN_DIR = Path("/run/vrfbgp")
-STATE_DIR = Path("/var/lib/vrfbgp")
-"""Defaults of the directories for sockets and speaker configs, and for what must survive a restart."""
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonOptions:
-    """The command line of `vrfbgp run`."""
-
-    config: tuple[Path, ...]
-    node: str | None = None
-    """Name of this node; None: the host name."""
-    labels: dict[str, str] = field(default_factory=dict)
-    run_dir: Path = RUN_DIR
-    state_dir: Path = STATE_DIR
-    log_format: str = "text"
-    log_level: str = "info"
+LONGEST_WAIT = 3600.0
+"""Seconds that a drain may wait between withdrawing and the end of steering."""
 
 
 def run(options: DaemonOptions) -> int:
@@ -73,27 +73,6 @@ def run(options: DaemonOptions) -> int:
     return 0
 
 
-class AnotherDaemon(Exception):
-    """Only one daemon works on the routes of a network namespace."""
-
-
-@contextlib.contextmanager
-def alone() -> Any:
-    """Hold the lock of this network namespace.
-
-    An abstract Unix socket belongs to its network namespace, whatever file system a container sees, and it
-    goes with its process, however that ends (unix(7)).
-    """
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as lock:
-        try:
-            lock.bind("\0vrfbgp")
-        except OSError as error:
-            raise AnotherDaemon(
-                "another vrfbgp runs in this network namespace; stop it first, or ask it: vrfbgp status"
-            ) from error
-        yield
-
-
 def _keep_collector_away() -> None:
     """A full table is a million values without a cycle: looking through them again and again cost a fifth of
     the time of taking them in."""
@@ -109,19 +88,22 @@ class Daemon:
         self._options = options
         self._core = Core()
         self._inbox = Inbox()
-        self._kernel = Kernel()
+        self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
+        self._hung_up = asyncio.Event()
+        self._drain_mark = DrainMark(options.state_dir)
 
     async def run(self) -> None:
         """Until a signal says stop, or a root task fails."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        await self._kernel.start(self._inbox.put)
+        await self._kernel.start(self._hear)
         try:
             node = await self._look_around()
             self._source = Source(
@@ -130,7 +112,11 @@ class Daemon:
                 node=self._options.node,
                 labels=self._options.labels,
                 host=node,
+                understand=understand_apart,
             )
+            if self._drain_mark.holds():
+                log.warning("this node was drained since it booted, and stays so: vrfbgp drain --undo")
+                self._inbox.put(DrainAsked(0.0))
             for event in self._source.first():
                 self._inbox.put(event)
             _keep_collector_away()
@@ -138,7 +124,9 @@ class Daemon:
                 roots = [
                     tasks.create_task(self._turn(), name="core"),
                     tasks.create_task(self._follow_config(self._source), name="config"),
+                    tasks.create_task(self._reload_on_signal(), name="signal"),
                     tasks.create_task(self._serve(), name="control"),
+                    tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
                 await self._stopping.wait()
                 for root in roots:
@@ -165,6 +153,15 @@ class Daemon:
                     main[event.family] = event
                 self._core.handle(event, time.monotonic())
         return host_facts(socket.gethostname(), links, main.values())
+
+    def _hear(self, event: KernelEvent) -> None:
+        """An event of the kernel. That a batch is through is mostly no reason for a turn."""
+        if isinstance(event, Applied) and not self._inbox.holds_first:
+            self._core.handle(event, time.monotonic())
+            if self._core.stirred:
+                self._inbox.wake()
+        else:
+            self._inbox.put(event)
 
     async def _turn(self) -> None:
         """The loop around the core."""
@@ -216,15 +213,46 @@ class Daemon:
             await asyncio.Event().wait()
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        if request.get("command") == "reload":
-            return await self._reload()
+        match request.get("command"):
+            case "reload":
+                return await self._reload("the control socket")
+            case "drain":
+                return self._drain(request)
         return await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
 
-    async def _reload(self) -> dict[str, Any]:
+    def _drain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Take the word; how far it is carried out is asked by `drain-state`."""
+        if request.get("undo"):
+            kept = self._drain_mark.clear()
+            self._inbox.put(DrainUndone())
+            return {"kept": kept, "wait": 0.0}
+        wait = request.get("wait", WAIT)
+        if not isinstance(wait, int | float) or not 0 <= wait <= LONGEST_WAIT:
+            return {"error": f"{wait!r} is no time to wait: 0 to {LONGEST_WAIT:g} seconds"}
+        kept = self._drain_mark.set()
+        self._inbox.put(DrainAsked(wait))
+        return {"kept": kept, "wait": wait}
+
+    async def _reload_on_signal(self) -> None:
+        while True:
+            await self._hung_up.wait()
+            self._hung_up.clear()
+            await self._reload("SIGHUP")
+
+    async def _reload(self, asked_by: str) -> dict[str, Any]:
+        """Read the config now, and log what came of it."""
         assert self._source is not None
         event: Event | None = await self._source.again()
         if event is not None:
             self._inbox.put(event)
         refused = [str(problem) for problem in self._source.refused]
         applied = isinstance(event, ConfigLoaded)
+        outcome = "the new config is taken" if applied else "the config has not changed"
+        if refused:
+            outcome = "the config is refused, the one before still runs: " + "; ".join(refused)
+        log.log(logging.WARNING if refused else logging.INFO, "reload by %s: %s", asked_by, outcome)
         return {"changed": applied, "refused": refused}
+
+
+if __name__ == "__main__":
+    sys.exit(run(DaemonOptions.from_text(sys.argv[1])))

@@ -251,6 +251,21 @@ class ConfigRefused:
     problems: tuple[Problem, ...]
 
 
+# -- from the operator ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DrainAsked:
+    """The node leaves: nothing is to be announced, and after `wait` seconds nothing steered (`drain`)."""
+
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class DrainUndone:
+    """The node serves again."""
+
+
 SpeakerEvent = SessionUp | Updates | Refresh | SessionDown | SessionState | SpeakerStarted | SpeakerExited
 KernelEvent = (
     LinksRead
@@ -266,4 +281,5 @@ KernelEvent = (
     | Overrun
 )
 ConfigEvent = ConfigLoaded | ConfigRefused
-Event = SpeakerEvent | KernelEvent | ConfigEvent
+OperatorEvent = DrainAsked | DrainUndone
+Event = SpeakerEvent | KernelEvent | ConfigEvent | OperatorEvent

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vrfbgp.config.resolve import HostFacts
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.events import LinksRead, TableRead
 from vrfbgp.model import Family, IPAddress
 

@@ -26,23 +26,25 @@ class Inbox:
         self._first: deque[Event] = deque()
         self._networks: dict[str, deque[SpeakerEvent]] = {}
         self._octets: dict[str, int] = {}
-        self._room: dict[str, asyncio.Event] = {}
-        self._something = asyncio.Event()
+        self._room: dict[str, asyncio.Future[None]] = {}
+        self._waiting: asyncio.Future[None] | None = None
 
     def put(self, event: Event) -> None:
         """An event of the kernel or of the config."""
         self._first.append(event)
-        self._something.set()
+        self.wake()
 
-    async def put_from(self, network: str, event: SpeakerEvent) -> None:
-        """An event of a network's speaker; returns when the next is welcome."""
+    def put_from(self, network: str, event: SpeakerEvent) -> asyncio.Future[None] | None:
+        """An event of a network's speaker; what to wait for, if the next is not welcome yet."""
         self._networks.setdefault(network, deque()).append(event)
-        self._something.set()
+        self.wake()
         if isinstance(event, Updates):
             octets = self._octets[network] = self._octets.get(network, 0) + len(event.block)
             if octets > FULL:
-                room = self._room[network] = asyncio.Event()
-                await room.wait()
+                if network not in self._room:
+                    self._room[network] = asyncio.get_running_loop().create_future()
+                return self._room[network]
+        return None
 
     async def wait(self, timeout: float | None) -> None:
         """Until there is something to take, or the time (seconds) is over."""
@@ -50,11 +52,25 @@ class Inbox:
             # Let the sources in between two rounds of a long queue.
             await asyncio.sleep(0)
             return
-        self._something.clear()
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = None if timeout is None else loop.call_later(timeout, self.wake)
         try:
-            await asyncio.wait_for(self._something.wait(), timeout)
-        except TimeoutError:
-            return
+            await self._waiting
+        finally:
+            self._waiting = None
+            if timer is not None:
+                timer.cancel()
+
+    @property
+    def holds_first(self) -> bool:
+        """Whether events of the kernel or of the config wait."""
+        return bool(self._first)
+
+    def wake(self) -> None:
+        """End the waiting, if somebody waits."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def take(self) -> Iterator[Event]:
         """One round."""
@@ -70,4 +86,6 @@ class Inbox:
             if octets:
                 self._octets[network] -= octets
                 if self._octets[network] <= FULL and network in self._room:
-                    self._room.pop(network).set()
+                    room = self._room.pop(network)
+                    if not room.done():
+                        room.set_result(None)

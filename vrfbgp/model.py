@@ -132,6 +132,10 @@ class Path:
     router_id: int
     """The peer's BGP identifier, as a number."""
 
+    @property
+    def next_hop(self) -> IPAddress:
+        return self.attributes.next_hop
+
 
 @dataclass(frozen=True, slots=True)
 class Member:

@@ -180,13 +180,14 @@ class Network:
             if isinstance(found, SessionError):
                 resets.append(ResetSession(event.peer, found.code, found.subcode))
                 break
-            session.updates += 1
+            session.updates += found.messages
             if not found.announced and found.end_of_rib is None:
                 # Mostly one prefix in each of very many UPDATEs: they are withdrawn together.
                 for family, nlri, _ in found.withdrawn:
                     gone.setdefault(family, []).extend(nlri)
                 continue
-            self._withdraw(session, gone)
+            if gone:
+                self._withdraw(session, gone)
             self._apply(session, paths, found)
         self._withdraw(session, gone)
         if self._look_at_limits(session):

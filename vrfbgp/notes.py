@@ -26,6 +26,9 @@ class Code(StrEnum):
     KERNEL_OVERRUN = "kernel.overrun"
     ANNOUNCED = "route.announced"
     WITHDRAWN = "route.withdrawn"
+    DRAINING = "node.draining"
+    DRAINED = "node.drained"
+    SERVING = "node.serving"
 
 
 @dataclass(frozen=True, slots=True)

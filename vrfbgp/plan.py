@@ -13,11 +13,12 @@ from dataclasses import replace
 from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.routes import Place, Routes
+from vrfbgp.fib.rules import steers
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, PeerIntent, Problem, Reason, Severity
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import Network, session_config
-from vrfbgp.operations import AddRoute, AddRule, ReplaceRoute, Step
+from vrfbgp.operations import AddRoute, AddRule, DeleteRule, ReplaceRoute, Step
 from vrfbgp.requests import ConfigureSpeaker, SessionConfig, SpeakerRequest
 from vrfbgp.steering import gateway_rules, session_rule
 from vrfbgp.uplinks import Attachment, attach
@@ -38,9 +39,10 @@ class Planner:
         self._attached: dict[PeerId, tuple[PeerIntent, Attachment, str]] = {}
         """How each peer is, or was last, reached, and by which device; good for that config of it."""
         self._serial = 0
+        self._deleting = 0
 
-    def plan(self, intent: Intent, networks: dict[str, Network]) -> None:
-        """Bring desired state up to date."""
+    def plan(self, intent: Intent, networks: dict[str, Network], *, steering: bool = True) -> None:
+        """Bring desired state up to date. Without `steering` no gateway is led into a table (`drain`)."""
         problems: list[Problem] = []
         for network in networks.values():
             network.attach(attach(network.intent, self._host))
@@ -55,8 +57,11 @@ class Planner:
         self._plan_sessions(intent, networks, problems)
         tables = {name: place.table for name, place in self.places.items()}
         rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
+        held_back = frozenset() if steering else frozenset(filter(steers, rules))
+        rules -= held_back
         rules.update(rule for sessions in self._sessions.values() for rule in sessions.values())
         self._want_rules(rules)
+        self._reconciler.drained = None if steering else held_back
         self._reconciler.hold_rules = undecided or intent.partial
         self._reconciler.keep_left = intent.partial
         self._reconciler.tables = frozenset(tables.values())
@@ -85,16 +90,21 @@ class Planner:
             asked.append(ConfigureSpeaker(name, ()))
 
     def note_batch(self, serial: int, operations: Iterable[Step]) -> None:
-        """Remember the last batch that sessions and announcements must wait for."""
+        """Remember the last batch that sessions and announcements must wait for, and a drain."""
         for operation in operations:
             match operation:
                 case AddRule() | AddRoute(_, Inline()) | ReplaceRoute(_, Inline()):
                     self._serial = serial
-                    return
+                case DeleteRule():
+                    self._deleting = serial
 
     def settled(self, acked: int) -> bool:
         """Whether the writer is through with all rules and bootstrap routes that were handed out."""
         return acked >= self._serial
+
+    def deleted(self, acked: int) -> bool:
+        """Whether the writer is through with all deletions of rules that were handed out."""
+        return acked >= self._deleting
 
     def configure_speaker(self, network: Network, settled: bool, now: float) -> list[SpeakerRequest]:
         """Tell the speaker its sessions, if they changed: new ones only when rule and routes stand."""

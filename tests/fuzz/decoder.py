@@ -20,13 +20,13 @@ from struct import pack
 
 from tests.unit.rib import recorded, wire
 from tests.unit.rib.invariants import check
-from tests.unit.rib.sessions import decoder
+from tests.unit.rib.sessions import decoder, one_by_one
 from vrfbgp.model import Family
 from vrfbgp.rib.decode import Decoder, Update
 from vrfbgp.rib.errors import SessionError
 
 SLOW = 2.0
-"""CPU seconds for a run of at most three messages, orders beyond what it should take."""
+"""CPU seconds for a run of at most some dozen messages, orders beyond what it should take."""
 CORPUS = 4000
 Terms = tuple[bool, bool, frozenset[Family]]
 TERMS: tuple[Terms, ...] = tuple(
@@ -109,6 +109,19 @@ def mutant(rng: random.Random, corpus: list[bytes]) -> bytes:
     return bytes(body)
 
 
+def run_around(rng: random.Random, message: bytes) -> bytes:
+    """A run of messages with one prefix each, with a mutant of one of them, or another message, in it."""
+    attributes = wire.attributes(next_hop="192.0.2.1", as_path=[64501]) if rng.randrange(2) else b""
+    prefixes = [bytes((8 * octets,)) + rng.randbytes(octets) for octets in rng.choices(range(5), k=30)]
+    run = [wire.message(b"", attributes, p) if attributes else wire.message(p) for p in prefixes]
+    at = rng.randrange(len(run))
+    if rng.randrange(2):
+        body = mutant(rng, [run[at][19:]])
+        message = wire.header(19 + len(body)) + body
+    run[at] = message
+    return b"".join(run)
+
+
 def _repair(body: bytearray) -> None:
     """Make the attributes' total length fit again, so that what is behind it is reached."""
     if len(body) < 4:
@@ -137,7 +150,9 @@ def run(seconds: float = float("inf"), seed: int = 0, mutants: float = float("in
         count += 1
         terms, body = rng.choice(TERMS), mutant(rng, corpus)
         message = wire.header(19 + len(body)) + body
-        data = message + rng.choice((b"", message, rng.randbytes(rng.randrange(40))))
+        data = message + rng.choice(
+            (b"", message, rng.randbytes(rng.randrange(40)), run_around(rng, message))
+        )
         try:
             found = _decode(_decoder(terms), data)
             assert found[:1] == _decode(long_lived[terms], message), "an older decoder says otherwise"
@@ -166,7 +181,7 @@ def _decode(by: Decoder, data: bytes) -> list[Update | SessionError]:
     spent = time.process_time() - begin
     assert spent < SLOW, f"{len(data)} octets took {spent:.1f} s"
     check(found, len(data))
-    return found
+    return list(one_by_one(found))
 
 
 def main() -> int:

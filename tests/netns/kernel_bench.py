@@ -30,8 +30,8 @@ from vrfbgp.events import (
     TablesRead,
 )
 from vrfbgp.kernel import Kernel
+from vrfbgp.kernel.direct import write
 from vrfbgp.kernel.netlink import NetlinkSocket
-from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import PROTOCOL, Family, KernelNexthop, KernelRoute, RouteKey, Rule, nlri_of
 from vrfbgp.operations import Failure, Operation, Step
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRules, ReadTable, ReadTables
@@ -97,7 +97,7 @@ class Bench:
         """Write as another process would: by another socket."""
         if self._foreign is None:
             self._foreign = NetlinkSocket()
-        assert Writer(self._foreign).apply(0, operations).failures == ()
+        assert write(self._foreign, operations) == []
 
     def close(self) -> None:
         if self._foreign is not None:
@@ -113,6 +113,11 @@ class Bench:
 
     async def until_applied(self, serial: int) -> Applied:
         return await self.until(Applied, lambda event: event.serial == serial)
+
+    @property
+    def applied(self) -> list[Applied]:
+        """What was told of batches."""
+        return [event for event in self.events if isinstance(event, Applied)]
 
     async def urgent_done(self) -> None:
         """Wait until all that was urgent is done: no batch overtakes it."""

@@ -7,15 +7,17 @@ import errno
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 import pytest
 
 from tests.netns.kernel_bench import FIRST_ID, PATIENCE, Bench, in_namespace, v4, v6
 from vrfbgp.events import Applied, LinksRead, NexthopSeen, Overrun, RouteGone, TableRead
+from vrfbgp.kernel.chunk import Chunk
+from vrfbgp.kernel.direct import write
 from vrfbgp.kernel.netlink import NetlinkSocket, messages
 from vrfbgp.kernel.uapi import RTM_DELNEXTHOP, RTNLGRP_NEXTHOP
-from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import Family, KernelNexthop, NexthopGroup, NexthopObject, RouteKey
 from vrfbgp.operations import (
     AddNexthop,
@@ -82,16 +84,15 @@ async def test_an_urgent_deletion_overtakes_the_batch_that_is_being_written(benc
     nlris = [b"\x18" + (65536 + n).to_bytes(3, "big") for n in range(count)]
     first, last = (RouteKey(500, Family.IPV4, nlri, 20000) for nlri in (nlris[0], nlris[-1]))
     socket, deletions = NetlinkSocket(), Deletions()
-    others = Writer(socket)
     bench.kernel.apply(4711, [AddRoutes(500, Family.IPV4, 20000, nlris, [ONLY_B] * count)])
     patient_until = time.monotonic() + PATIENCE
-    while others.apply(0, [ReplaceRoute(first, ONLY_B)]).failures:
+    while await asyncio.to_thread(write, socket, [ReplaceRoute(first, ONLY_B)]):
         assert time.monotonic() < patient_until
     # The batch is being written.
     bench.kernel.apply_at_once([DeleteNexthop(A), DeleteNexthop(A6)])
-    deletions.wait()
+    await asyncio.to_thread(deletions.wait)
     # Its last route can still be made by others: the batch is not through, and trips over it later.
-    assert others.apply(0, [AddRoute(last, ONLY_B)]).failures == ()
+    assert write(socket, [AddRoute(last, ONLY_B)]) == []
     failures = (await bench.until_applied(4711)).failures
     assert [(failure.operation, failure.errno) for failure in failures] == [
         (AddRoute(last, ONLY_B), errno.EEXIST)
@@ -202,17 +203,18 @@ async def test_what_is_refused_is_logged_and_all_is_to_be_read_again(
 
 
 @in_namespace
-async def test_a_socket_that_breaks_is_told_and_the_next_deletion_is_tried(
+async def test_an_error_of_ours_is_told_and_the_next_deletion_is_tried(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await objects(bench)
     since = len(bench.events)
     with monkeypatch.context() as broken:
 
-        def apply(serial: int, operations: object) -> None:
+        def chunks(operations: object) -> Iterator[Chunk]:
             raise RuntimeError("broken")
+            yield
 
-        broken.setattr(bench.kernel._urgent._writer, "apply", apply)
+        broken.setattr(bench.kernel._process.urgent._encoder, "chunks", chunks)
         bench.kernel.apply_at_once([DeleteNexthop(A)])
         await bench.until(Overrun, since=since)
     bench.kernel.apply_at_once([DeleteNexthop(A)])

@@ -9,8 +9,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from tests.netns.kernel_bench import FIRST_ID, Bench, in_namespace, v4, v6
+from vrfbgp.kernel.direct import write
 from vrfbgp.kernel.netlink import NetlinkSocket
-from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import (
     Action,
     Family,
@@ -335,7 +335,7 @@ async def test_small_buffers_make_small_chunks(bench: Bench) -> None:
     routes = [
         AddRoute(RouteKey(500, Family.IPV4, b"\x18" + n.to_bytes(3, "big")), 77) for n in range(70000, 71000)
     ]
-    failures = Writer(sock).apply(1, routes).failures
+    failures = write(sock, routes)
     assert [(failure.operation, failure.errno) for failure in failures] == [
         (op, errno.EINVAL) for op in routes
     ]

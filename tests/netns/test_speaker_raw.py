@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+import time
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from vrfbgp.events import (
     RefreshPhase,
     SessionDown,
     SessionUp,
+    SpeakerEvent,
     SpeakerExited,
     SpeakerStarted,
     Updates,
@@ -51,6 +53,7 @@ from vrfbgp.requests import Announce, ResetSession, SendEndOfRib
 from vrfbgp.speaker import Speaker
 from vrfbgp.speaker.channel import SPOOL_LIMIT
 from vrfbgp.speaker.nursery import Nursery
+from vrfbgp.speaker.rest import REST
 
 PEER = session().peer
 IP_MINTTL = 21
@@ -88,6 +91,30 @@ def test_twenty_thousand_prefixes_in_odd_pieces_arrive_as_they_were(lab: Lab) ->
             await heard(speaker, octets)
             starts = {e.block[:19] for e in speaker.events if isinstance(e, Updates)}
             assert all(re.fullmatch(rb"\xff{16}..\x02", start, re.DOTALL) for start in starts)
+
+    asyncio.run(scenario())
+
+
+def test_updates_that_come_one_by_one_are_gathered_and_none_is_lost_at_the_end(lab: Lab) -> None:
+    async def scenario() -> None:
+        count = 1000
+        with raw_peer(lab) as peer:
+            async with witness(lab) as speaker:
+                speaker.speaker.configure((session(),))
+                await peer.open(CAPABILITIES)
+                up = await speaker.expect(SessionUp)
+                begin = time.monotonic()
+                for number in range(count):
+                    peer.writer.write(update(number))
+                    await peer.writer.drain()
+                    await asyncio.sleep(0.0005)
+                peer.writer.write(message(3, b"\6\2"))
+                peer.writer.close()
+                down = await speaker.expect(SessionDown, epoch=up.epoch)
+                assert down.cause.kind is DownKind.NOTIFICATION_RECEIVED
+                assert speaker.octets() == b"".join(map(update, range(count)))
+                reads = sum(isinstance(e, Updates) for e in speaker.events)
+                assert reads < 10 + (time.monotonic() - begin) / REST
 
     asyncio.run(scenario())
 
@@ -259,7 +286,7 @@ def test_the_last_words_of_a_peer_are_heard(lab: Lab) -> None:
 def test_a_consumer_that_stalls_costs_bounded_memory_and_no_session(lab: Lab) -> None:
     async def scenario() -> None:
         filler = message(2, b"\0" * 4000)
-        count = (SPOOL_LIMIT + (24 << 20)) // len(filler)
+        count = (SPOOL_LIMIT + sockets_hold()) // len(filler)
         async with acquainted(lab, CAPABILITIES, hold_time=3) as (peer, speaker):
             up = await speaker.expect(SessionUp)
             speaker.gate.clear()
@@ -273,11 +300,30 @@ def test_a_consumer_that_stalls_costs_bounded_memory_and_no_session(lab: Lab) ->
             assert memory(pid) < SPOOL_LIMIT + (64 << 20)
             speaker.gate.set()
             await sending
-            await until(lambda: len(speaker.octets()) == count * len(filler), "all of it", 60)
+            # It may take longer than the hold time until all has been taken.
+            alive = asyncio.create_task(keep_alive(peer.writer))
+            await until(lambda: length(speaker.events) == count * len(filler), "all of it", 60)
+            alive.cancel()
             assert speaker.octets() == filler * count
             assert [e for e in speaker.events if isinstance(e, SessionUp | SessionDown)] == [up]
 
     asyncio.run(scenario())
+
+
+async def keep_alive(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(message(4))
+        await asyncio.sleep(0.5)
+
+
+def length(events: list[SpeakerEvent]) -> int:
+    return sum(len(event.block) for event in events if isinstance(event, Updates))
+
+
+def sockets_hold() -> int:
+    """Octets that the two ends of a connection, and the channel, keep at most and some more (tcp(7))."""
+    limits = [Path(f"/proc/sys/net/ipv4/tcp_{one}mem").read_text().split()[2] for one in "rw"]
+    return sum(map(int, limits)) + (8 << 20)
 
 
 async def send(writer: asyncio.StreamWriter, octets: bytes, times: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,6 +214,12 @@ class World:
     def daemon_processes(self) -> list[int]:
         """The pids in the node's namespace: the daemon and its children, no other process runs there."""
         return list(processes_in([self.node.path]))
+
+    def writer_process(self) -> int:
+        """The pid of the daemon's child that writes to the kernel."""
+        pids = self.daemon_processes()
+        [pid] = [pid for pid in pids if b"scribe.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return pid
 
     # -- the daemon ------------------------------------------------------------------------------
 

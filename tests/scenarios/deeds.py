@@ -202,6 +202,23 @@ def starts(world: World) -> None:
     world.start()
 
 
+@step(r"drain(, waiting (?P<seconds>[\d.]+) seconds)?")
+def drain(world: World, seconds: str = "5") -> None:
+    world.drain(float(seconds))
+
+
+@step(r"undrain")
+def undrain(world: World) -> None:
+    world.drain(None)
+
+
+@step(r"the node boots anew")
+def boots(world: World) -> None:
+    """Of what the daemon keeps, the word to drain does not outlive that."""
+    world.kill()
+    world.drained = False
+
+
 @step(r"the daemon is (killed|gone)")
 def killed(world: World) -> None:
     world.kill()

@@ -8,6 +8,7 @@ from tests.scenarios.deeds import PEER
 from tests.scenarios.fate import fate
 from tests.scenarios.script import step
 from tests.scenarios.world import World
+from vrfbgp.fib.rules import steers
 from vrfbgp.model import MAIN_TABLE, Family, nlri_of
 
 
@@ -136,6 +137,12 @@ def meets(world: World, src: str, dst: str, outcome: str) -> None:
     equal(f"{src} to {dst}", [outcome], [str(found)])
 
 
+@step(r"no gateway is steered")
+def not_steered(world: World) -> None:
+    found = [str(rule) for rule in world.kernel.rules if rule.ours and steers(rule)]
+    equal("rules of ours that steer", [], found)
+
+
 # -- what the core says --------------------------------------------------------------------------
 
 
@@ -196,6 +203,11 @@ def path(world: World, prefix: str, peer: str, verdict: str) -> None:
 def in_sync(world: World, network: str, state: str) -> None:
     got = "in sync" if world.core.networks[network].in_sync else "not in sync"
     equal(f"network {network}", [state], [got])
+
+
+@step(r"the node is (?P<state>serving|withdrawing|closing|drained)")
+def drain_state(world: World, state: str) -> None:
+    equal("state of the node", [state], [world.core.drain.state.value])
 
 
 @step(r"repairs are (?P<number>\d+)")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.scenarios.notation import Config, config
 from tests.scenarios.world import Router, World
 from tests.unit.rib import wire
+from vrfbgp.drain import DrainState
 from vrfbgp.events import DownCause, DownKind, Overrun
 from vrfbgp.model import PeerId
 from vrfbgp.operations import AddNexthop, AddRoute, AddRule, ReplaceRoute
@@ -200,6 +201,10 @@ def speaker_dies(choice: int) -> Deed:
     return with_peer(choice, lambda world, peer: world.speaker_dies(peer.network))
 
 
+def drain(seconds: float | None) -> Deed:
+    return lambda world: world.drain(seconds)
+
+
 def wait(seconds: float) -> Deed:
     return lambda world: world.pass_time(seconds)
 
@@ -221,6 +226,7 @@ deeds = st.one_of(
     st.builds(die, st.none() | st.integers(0, 12)),
     st.just(restart),
     st.builds(speaker_dies, number),
+    st.builds(drain, st.sampled_from([None, 0.0, 5.0])),
     st.builds(wait, st.sampled_from([0.05, 1.0, 61.0])),
 )
 """Each is made of values, so that hypothesis can make a failing story shorter."""
@@ -276,7 +282,8 @@ def test_the_kernel_comes_to_hold_what_is_desired(happens: list[Deed], together:
     clean = fresh()
     assert world.config is not None
     clean.load(world.config)
-    clean.routers = world.routers
+    clean.routers, clean.drained = world.routers, world.drained
     come_to_rest(clean)
     assert ours(world) == ours(clean)
+    assert world.core.drain.state is (DrainState.DRAINED if world.drained else DrainState.SERVING)
     assert world.core.effects(world.now).wake is None, "it wakes for nothing"

@@ -21,6 +21,8 @@ from vrfbgp.events import (
     ConfigLoaded,
     DownCause,
     DownKind,
+    DrainAsked,
+    DrainUndone,
     Event,
     Negotiated,
     PeerRestart,
@@ -90,6 +92,8 @@ class World:
         self.paused = False
         self.answering = True
         """The kernel's writer answers; else `Applied` is kept back."""
+        self.drained = False
+        """The operator's word, which the daemon finds at its start."""
         self.promises = Promises(self)
         self._epoch = 0
         self.alive = False
@@ -109,6 +113,8 @@ class World:
         """The daemon starts, on the kernel as it is, with the config as it is."""
         self._reset()
         self.alive = True
+        if self.drained:
+            self._events.append(DrainAsked(0.0))
         if self.config is not None:
             self._events.append(ConfigLoaded(self.config.intent))
 
@@ -122,6 +128,11 @@ class World:
         """An event, if there is a daemon to hear it."""
         if self.alive:
             self._events.append(event)
+
+    def drain(self, wait: float | None) -> None:
+        """The operator's word; None: taken back. It reaches a daemon that runs."""
+        self.drained = wait is not None
+        self.post(DrainUndone() if wait is None else DrainAsked(wait))
 
     def establish(self, peer: PeerId, restarting: bool = False, preserved: bool = True) -> None:
         """The session comes up."""
@@ -216,7 +227,9 @@ class World:
                 while (effects := self.core.effects(self.now)).urgent:
                     self.kernel.apply(0, effects.urgent)
                 self._wake = effects.wake
-                if not self._perform(effects) and not self._events and not self.kernel.told:
+                due = effects.wake is not None and effects.wake <= self.now
+                if not self._perform(effects) and not self._events and not self.kernel.told and not due:
+                    self._see_that_nothing_was_left_out()
                     if not self._kept and not len(self.core.reconciler.retry):
                         self.promises.quiet()
                     return
@@ -225,6 +238,14 @@ class World:
             self.kill()
             return
         raise AssertionError(f"the core does not come to rest: {effects}")
+
+    def _see_that_nothing_was_left_out(self) -> None:
+        """A turn that does only what depends on what changed comes to the same as one that does all."""
+        self.core.stir()
+        more = self.core.effects(self.now)
+        left_out = (*more.urgent, *more.speakers, *more.operations, *more.reads, *more.notes)
+        assert not left_out, f"left out: {left_out}"
+        assert more.wake == self._wake
 
     def _perform(self, effects: Effects) -> bool:
         self.notes += effects.notes

@@ -16,10 +16,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.unit.nodes import RED, Node
-from vrfbgp import __version__
+from vrfbgp import __version__, itself
 from vrfbgp.cli import NO_DAEMON, app
 from vrfbgp.control import SOCKET, Control
+from vrfbgp.events import DrainAsked, DrainUndone
 from vrfbgp.model import IPAddress, KernelRoute
+from vrfbgp.options import DaemonOptions
 from vrfbgp.views import answer
 
 MANIFESTS = """\
@@ -77,6 +79,10 @@ class Daemon:
         self.node = Node()
         self.asked: list[dict[str, Any]] = []
         self.reloaded: dict[str, Any] = {"changed": True, "refused": []}
+        self.kept = True
+        """Whether the word to drain outlives this daemon."""
+        self.goes_on = True
+        """Whether anything comes of it."""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
@@ -99,6 +105,13 @@ class Daemon:
         self.asked.append(request)
         if request["command"] == "reload":
             return self.reloaded
+        if request["command"] == "drain":
+            word = DrainUndone() if request.get("undo") else DrainAsked(request.get("wait", 0.0))
+            self.node.core.handle(word, self.node.now)
+            return {"kept": self.kept, "wait": 0.0}
+        if request["command"] == "drain-state" and self.goes_on:
+            self.node.now += 1
+            self.node.settle()
         return await answer(self.node.core, self._route_get, request, self.node.now)
 
     async def _route_get(self, src: IPAddress | None, dst: IPAddress, iif: int | None) -> KernelRoute:
@@ -116,16 +129,15 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @pytest.fixture
 def options(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What `run` hands to the daemon; it ends with 7."""
-    from vrfbgp import daemon
-
+    """What `run` hands to the daemon that it becomes; that ends with 7."""
     given: list[Any] = []
 
-    def run(found: object) -> int:
-        given.append(found)
-        return 7
+    def become(module: str, text: str) -> None:
+        assert module == "vrfbgp.daemon"
+        given.append(DaemonOptions.from_text(text))
+        raise SystemExit(7)
 
-    monkeypatch.setattr(daemon, "run", run)
+    monkeypatch.setattr(itself, "become", become)
     return given
 
 
@@ -161,8 +173,6 @@ def test_all_of_it_can_be_said_by_the_environment(options: list[Any]) -> None:
 
 
 def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
-    from vrfbgp.daemon import DaemonOptions
-
     vrfbgp("run", "--config", "/a")
     assert options == [DaemonOptions(config=(Path("/a"),))]
 
@@ -186,19 +196,29 @@ def test_a_wrong_command_line_ends_with_2(words: tuple[str, ...], options: list[
     assert options == []
 
 
-def test_run_needs_neither_the_tables_nor_the_checks_of_other_commands() -> None:
-    script = (
-        "import sys, vrfbgp.cli; print([m for m in ('rich', 'pydantic', 'pyroute2') if m in sys.modules])"
-    )
+def test_the_command_line_is_quick_to_start() -> None:
+    assert loaded_by("vrfbgp.cli") == []
+
+
+def test_the_daemon_holds_neither_the_command_line_nor_what_reads_the_config() -> None:
+    assert loaded_by("vrfbgp.daemon") == []
+
+
+def loaded_by(module: str) -> list[str]:
+    """The large libraries that it brings, but what parses the command line in the module that does."""
+    large = {"rich", "pydantic", "pyroute2", "ruamel", "exabgp"}
+    if module != "vrfbgp.cli":
+        large.add("typer")
+    script = f"import sys, {module}; print(*({large} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.split()
 
 
 def test_version_and_help() -> None:
     assert vrfbgp("--version").output == f"vrfbgp {__version__}\n"
     help_ = vrfbgp("--help")
     assert help_.exit_code == 0
-    for command in ("run", "check", "status", "routes", "explain", "reload"):
+    for command in ("run", "check", "status", "routes", "explain", "reload", "drain"):
         assert command in help_.output
 
 
@@ -268,7 +288,7 @@ def test_check_takes_its_paths_from_the_environment(manifests: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("routes", "red"), ("explain", "red", "10.0.0.0/8"), ("reload",)]
+    "words", [("status",), ("routes", "red"), ("explain", "red", "10.0.0.0/8"), ("reload",), ("drain",)]
 )
 def test_without_a_daemon_they_say_what_to_do_and_end_with_3(words: tuple[str, ...], tmp_path: Path) -> None:
     done = vrfbgp(*words, "--run-dir", tmp_path)
@@ -350,3 +370,41 @@ def test_reload_tells_what_became_of_the_config(daemon: Daemon) -> None:
     done = vrfbgp("reload", "--run-dir", daemon.run_dir)
     assert done.exit_code == 1
     assert "a.yaml:3" in done.stdout
+
+
+# -- drain -----------------------------------------------------------------------------------------
+
+
+def test_drain_waits_for_the_end_and_undo_takes_it_back(daemon: Daemon) -> None:
+    daemon.node.up(RED)
+    done = vrfbgp("drain", "--wait", "2.5", "--run-dir", daemon.run_dir)
+    assert done.exit_code == 0, done.output
+    assert "Drained: nothing is announced" in done.output
+    assert "drain --undo" in done.output
+    assert daemon.asked[0] == {"command": "drain", "wait": 2.5}
+    told = json.loads(vrfbgp("drain", "--json", "--run-dir", daemon.run_dir).stdout)
+    assert (told["done"], told["state"], told["announced"], told["steering"]) == (True, "drained", 0, 0)
+    status = vrfbgp("status", "--run-dir", daemon.run_dir).output
+    assert "This node leaves: drained" in status
+    assert "withdrawn" in status
+    undone = vrfbgp("drain", "--undo", "--run-dir", daemon.run_dir)
+    assert undone.exit_code == 0
+    assert "This node serves: 2 rules steer gateways" in undone.output
+    assert "leaves" not in vrfbgp("status", "--run-dir", daemon.run_dir).output
+
+
+def test_a_drain_that_does_not_end_is_told_and_ends_with_1(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vrfbgp.cli.DRAIN_PATIENCE", 0.2)
+    daemon.goes_on = daemon.kept = False
+    done = vrfbgp("drain", "--run-dir", daemon.run_dir)
+    assert done.exit_code == 1
+    assert "Not drained yet" in done.output
+    assert "state directory can't be written" in done.output
+    assert json.loads(vrfbgp("drain", "--json", "--run-dir", daemon.run_dir).stdout)["done"] is False
+
+
+@pytest.mark.parametrize("wait", ["-1", "soon"])
+def test_a_time_that_is_none_ends_drain_with_2(wait: str) -> None:
+    assert vrfbgp("drain", "--wait", wait).exit_code == 2

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.nodes import MAIN_RULES, RED, YELLOW, Node, gateway, intent, peer, route
-from vrfbgp.events import DownCause, DownKind, RulesRead
+from vrfbgp.events import DownCause, DownKind, DrainAsked, RulesRead
 from vrfbgp.intent import NetworkIntent, Problem, Reason, Severity
 from vrfbgp.model import Action, Family, KernelRoute, RouteKey, Rule, nlri_of
 from vrfbgp.views.flow import explain_flow
@@ -284,6 +284,25 @@ def test_the_gateway_is_isolated() -> None:
     problem = Problem(Severity.DEGRADED, Reason.RANGES_OVERLAP, "EgressGateway a", "It overlaps with b.")
     alone = gateway("default/red", "10.50.0.2/32", "red", isolated=True, degraded=(problem,))
     assert missing(explained(Node(intent(gateways=(alone,)))), None) == "It overlaps with b."
+
+
+def test_the_node_is_drained(node: Node) -> None:
+    drained(node)
+    found = explained(node)
+    assert found["verdict"] == "unreachable"
+    assert missing(found, None) == "the node is drained"
+
+
+def test_the_node_is_drained_and_open() -> None:
+    node = Node(intent(networks=(NetworkIntent("red", 500, (RED,), fail_open=True),)))
+    drained(node)
+    assert "the node is drained" in explained(node, kernel=answer(254, "10.0.0.254", 9))["text"]
+
+
+def drained(node: Node) -> None:
+    node.core.handle(DrainAsked(0.0), node.now)
+    node.settle()
+    node.settle()
 
 
 def test_external_networks_are_disabled() -> None:

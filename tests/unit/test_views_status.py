@@ -13,7 +13,7 @@ import pytest
 from tests.unit.nodes import RED, Node, gateway, intent, peer, route
 from tests.unit.rib import wire
 from vrfbgp.core import Core
-from vrfbgp.events import ConfigLoaded, ConfigRefused, DownCause, DownKind, Overrun, RouteSeen
+from vrfbgp.events import ConfigLoaded, ConfigRefused, DownCause, DownKind, DrainAsked, Overrun, RouteSeen
 from vrfbgp.intent import NetworkIntent, Place, Problem, Reason, Severity
 from vrfbgp.model import METRIC, Family, RouteKey, nlri_of
 from vrfbgp.views import status
@@ -280,3 +280,22 @@ def test_both_peers_of_two_networks_may_have_the_same_address() -> None:
     found = told(node)
     assert peer_of(found, "red")["state"] == "established"
     assert peer_of(found, "yellow")["state"] != "established"
+
+
+def test_a_drained_node_says_how_far_it_is() -> None:
+    node = Node(intent(gateways=(gateway("default/red", "10.50.0.2/32", "red"),)))
+    node.up(RED)
+    assert told(node)["drain"]["state"] == "serving"
+    assert told(node)["drain"]["announced"] == 1
+    node.core.handle(DrainAsked(5.0), node.now)
+    node.settle()
+    found = told(node)
+    expected = {"state": "withdrawing", "left": 5.0, "announced": 0, "steering": 1, "waiting": 0, "open": []}
+    assert found["drain"] == expected
+    assert of(found, "gateways", "default/red")["state"] == "ok"
+    node.now += 5.0
+    node.settle()
+    node.settle()
+    found = told(node)
+    assert found["drain"] == expected | {"state": "drained", "left": None, "steering": 0}
+    assert of(found, "gateways", "default/red")["state"] == "drained"

@@ -3,5 +3,6 @@
     files ─▶ documents ─▶ load ─▶ Objects ─▶ resolve ─▶ Intent, or Refused
               (YAML)      (schema)  (typed)    (this node)
 
-Only `documents` touches the file system; all else is pure.
+`understand` is all of it in one step, `apart` that step in a process of its own, and `source` what becomes of
+the answers. Only `documents` reads files; what leads from them to an `Intent` is pure.
 """

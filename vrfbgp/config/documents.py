@@ -17,9 +17,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from vrfbgp.config.files import SUFFIXES, files_of
 from vrfbgp.intent import Place, Problem, Reason, Severity
 
-SUFFIXES = (".yaml", ".yml", ".json")
 MAX_ALIASED = 100_000
 """Values beyond those that are written out: a few kilobytes of nested aliases can stand for billions."""
 MAX_DEPTH = 100
@@ -84,11 +84,7 @@ def dotted(path: FieldPath) -> str:
 
 
 def read_files(paths: Sequence[Path]) -> tuple[list[Document], list[Problem]]:
-    """The documents of files and of the directories' files, each file once, and what was wrong with them.
-
-    Of a directory *.yaml, *.yml and *.json count, but no dotfiles: a ConfigMap's mount keeps its versions
-    in them, and shows the present one by symlinks.
-    """
+    """The documents of files and of the directories' files, each file once, and what was wrong with them."""
     documents: list[Document] = []
     problems: list[Problem] = []
     seen: set[Path] = set()
@@ -138,17 +134,6 @@ def parse(file: str, content: bytes) -> tuple[list[Document], list[Problem]]:
         if problem is not None:
             problems.append(problem)
     return documents, problems
-
-
-def files_of(path: Path) -> list[Path]:
-    """The files that a path stands for: itself, or a directory's that count. OSError if it can't be read."""
-    if not path.is_dir():
-        return [path]
-    return sorted(
-        file
-        for file in path.iterdir()
-        if file.suffix in SUFFIXES and not file.name.startswith(".") and file.is_file()
-    )
 
 
 def _split(text: str) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from vrfbgp.config.documents import files_of
+from vrfbgp.config.files import files_of
 
 
 class LastGood:

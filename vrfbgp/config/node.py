@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_interface
 
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.findings import Findings
 from vrfbgp.config.objects import Entry, Objects
 from vrfbgp.config.schema.bgp import BGPConfiguration, BGPConfigurationSpec
@@ -18,15 +19,6 @@ from vrfbgp.model import Family, IPAddress
 DEFAULT_AS = 64512
 """Calico's default local AS."""
 _BEST_FIRST = ("InternalIP", "ExternalIP")
-
-
-@dataclass(frozen=True, slots=True)
-class HostFacts:
-    """What the machine itself says: the addresses are those of the interface of main's default route."""
-
-    hostname: str
-    ipv4: IPAddress | None = None
-    ipv6: IPAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)

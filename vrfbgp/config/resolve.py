@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from vrfbgp.config.advertisements import advertisements_of
 from vrfbgp.config.cluster import cluster_of
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.findings import Findings, ordered
 from vrfbgp.config.gateways import gateways_of, longest_list
 from vrfbgp.config.networks import networks_of
-from vrfbgp.config.node import HostFacts, NodeIdentity, identify
+from vrfbgp.config.node import NodeIdentity, identify
 from vrfbgp.config.objects import Objects
 from vrfbgp.config.peers import peers_of
 from vrfbgp.config.switches import switches

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from vrfbgp.config import watch
-from vrfbgp.config.documents import files_of
+from vrfbgp.config.facts import HostFacts
+from vrfbgp.config.files import files_of
 from vrfbgp.config.last_good import LastGood
-from vrfbgp.config.load import read
-from vrfbgp.config.resolve import HostFacts, Refused, resolve
+from vrfbgp.config.question import Answer, Question, Understand
 from vrfbgp.events import ConfigEvent, ConfigLoaded, ConfigRefused
 from vrfbgp.intent import Intent, Problem, Reason, Severity
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Source:
-    """The files of one daemon."""
+    """The files of one daemon; `understand` says what they mean."""
 
     def __init__(
         self,
@@ -35,12 +35,14 @@ class Source:
         node: str | None,
         labels: Mapping[str, str],
         host: HostFacts,
+        understand: Understand,
     ) -> None:
         self._paths = tuple(paths)
         self._last_good = LastGood(state_dir)
         self._node = node or host.hostname
         self._labels = dict(labels)
         self._host = host
+        self._understand = understand
         self._running: Intent | None = None
         self._lock = asyncio.Lock()
         self.refused: tuple[Problem, ...] = ()
@@ -72,7 +74,7 @@ class Source:
         async with self._lock:
             return self._compare(await asyncio.to_thread(self._load, self._paths))
 
-    def _compare(self, found: Intent | tuple[Problem, ...]) -> ConfigEvent | None:
+    def _compare(self, found: Answer) -> ConfigEvent | None:
         if isinstance(found, Intent) and self._has_vanished():
             found = (_vanished(self._paths),)
         if not isinstance(found, Intent):
@@ -112,15 +114,8 @@ class Source:
         except OSError as error:
             log.warning("the config can't be kept for a start with a bad one: %s", error)
 
-    def _load(self, paths: Sequence[Path], *, lenient: bool = False) -> Intent | tuple[Problem, ...]:
-        loaded = read(paths, lenient=lenient)
-        refused = tuple(problem for problem in loaded.problems if problem.severity is Severity.REFUSED)
-        if refused and not lenient:
-            return refused
-        found = resolve(
-            loaded.objects, node=self._node, labels=self._labels, host=self._host, lenient=lenient
-        )
-        return found.problems if isinstance(found, Refused) else found
+    def _load(self, paths: Sequence[Path], *, lenient: bool = False) -> Answer:
+        return self._understand(Question(tuple(paths), self._node, self._labels, self._host, lenient))
 
 
 def _holds_files(paths: Sequence[Path]) -> bool:

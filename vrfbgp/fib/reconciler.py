@@ -36,7 +36,7 @@ from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
-from vrfbgp.fib.rules import RuleChanges, changes
+from vrfbgp.fib.rules import RuleChanges, changes, steers
 from vrfbgp.model import (
     RESERVED_TABLES,
     Family,
@@ -85,6 +85,8 @@ class Reconciler:
         """The tables that networks have now."""
         self.hold_rules = True
         """It is not known yet what all the rules are to be: none is deleted."""
+        self.drained: frozenset[Rule] | None = None
+        """Rules that are not wanted only because the node is drained; None: it is not."""
         self._searched: dict[Slice, frozenset[int]] = {}
         """Guarded slices that were searched for routes that leave by these devices."""
         self.keep_left = False
@@ -210,6 +212,11 @@ class Reconciler:
         """Whether the answer to this is awaited."""
         return request in self._reading
 
+    def may_steer(self) -> bool:
+        """Whether a rule of ours may lead gateways' packets into a table, as far as is known."""
+        unread = any(ReadRules(family) in self._pending_reads() for family in Family)
+        return unread or any(steers(rule) for rule, _ in self.rules.actual_items())
+
     def is_read(self, table: int) -> bool:
         """Whether what we know of a table is the truth, in both families."""
         reads = self._pending_reads()
@@ -235,6 +242,18 @@ class Reconciler:
             del self._unconfirmed[rule]
         return news
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing waits for an answer or a retry, and next hops and rules are as desired."""
+        return not (
+            len(self.retry)
+            or self._unconfirmed
+            or self._unread
+            or self._reading
+            or len(self.rules)
+            or len(self.nexthops.delta)
+        )
+
     def lost(self, peer: PeerId) -> list[DeleteNexthop]:
         """The peer is dead. These deletions, ahead of all else, end its part in every route at once."""
         return self.nexthops.lost(peer)
@@ -248,7 +267,7 @@ class Reconciler:
         self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
         batch: list[Step] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
-        if ReadNexthops() not in self._pending_reads():
+        if len(self.nexthops.delta) and ReadNexthops() not in self._pending_reads():
             creations = self.nexthops.creations(self.retry.waiting(now))
             self._assume(creations)
             batch += creations
@@ -261,7 +280,7 @@ class Reconciler:
         self._assume(batch)
         if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
             self._replaced = serial
-        if self._nothing_held():
+        if len(self.nexthops.delta) and self._nothing_held():
             deletions = self.nexthops.deletions()
             self._assume(deletions)
             batch += deletions
@@ -368,6 +387,7 @@ class Reconciler:
             unconfirmed=self._unconfirmed,
             tables=self.tables,
             hold=self.hold_rules,
+            drained=self.drained,
         )
 
     def _disbelieve(self, refused: Operation) -> None:

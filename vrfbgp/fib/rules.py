@@ -38,11 +38,14 @@ def changes(
     unconfirmed: Container[Rule],
     tables: Set[int],
     hold: bool,
+    drained: Set[Rule] | None = None,
 ) -> RuleChanges:
     """The changes that bring the kernel's rules to what is desired.
 
     `may_touch` tells which rules may be written now, `unconfirmed` holds rules that were handed out and
-    not acknowledged, `tables` those that networks have now. With `hold` nothing is deleted.
+    not acknowledged, `tables` those that networks have now. With `hold` nothing is deleted. `drained` are
+    rules that would be wanted if the node were not drained (None: it isn't): no other network's, they go when
+    their gateway is known to be closed; all that steer do then, also on `hold`, if it is closed already.
     """
     result = RuleChanges()
     if not len(rules):
@@ -53,10 +56,12 @@ def changes(
     first = sum(_urgency(rule, closed)[0] < _STEERING for rule in adds)
     result.closing, result.steering = adds[:first], adds[first:]
     gone = [rule for rule, desired in pending if not desired]
-    if hold or not gone:
+    if hold:
+        gone = [rule for rule in gone if drained is not None and steers(rule) and rule.src in closed]
+    if not gone:
         return result
     coming = [rule for rule in rules.desired if rule in unconfirmed or not rules.settled((rule,))]
-    led = {_role(rule) for rule in rules.desired if steers(rule)}
+    led = {_role(rule) for rule in (*rules.desired, *(drained or ())) if steers(rule)}
     awaited = {_role(rule) for rule in coming}
     opened = {rule.src for rule in coming if closes(rule)}
     for rule in gone:

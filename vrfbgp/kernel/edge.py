@@ -1,19 +1,17 @@
 """The kernel as the daemon sees it: operations and questions go in, events come out.
 
-Batches and the reads that were asked for behind them run in one thread, in the order of asking, and are
-answered in that order: a read that is answered before batch n shows the kernel before batch n, one that is
-answered after it shows it too. Links and single lookups wait for no batch; a second thread has them. What is
-urgent waits for nothing at all (`urgent`), but what is asked for behind it waits for it. Every event is told
-on the event loop's own thread.
+A process of its own writes batches (`process`), and a thread does the reads that were asked for behind them,
+all in the order of asking (`order`). Links and single lookups wait for no batch; a second thread has them.
+What is urgent waits for nothing at all: one deletion of a dead peer's next hop is a whole failover, and takes
+as long as the kernel needs for the routes that go with it (100 ms for 500k). It has a channel to the process,
+and a socket and a thread there, of its own; the kernel lets it in between two messages of a batch (it takes
+its lock anew for each). Every event is told on the event loop's own thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,27 +19,18 @@ from dataclasses import dataclass, replace
 from vrfbgp.events import Applied, KernelEvent, LinksRead, Overrun
 from vrfbgp.kernel import preflight
 from vrfbgp.kernel.hold import Hold
-from vrfbgp.kernel.netlink import NetlinkSocket
+from vrfbgp.kernel.order import Order
+from vrfbgp.kernel.process import WriterProcess
 from vrfbgp.kernel.reader import Reader, ReadEvent
-from vrfbgp.kernel.urgent import UrgentWriter
 from vrfbgp.kernel.watch import Watch
 from vrfbgp.kernel.worker import Worker
-from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import IPAddress, KernelRoute
-from vrfbgp.operations import Failure, Operation, Step, expanded
+from vrfbgp.operations import Operation, Step
 from vrfbgp.requests import ReadLinks, ReadRequest
 
 _log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-SWITCH_SECONDS = 2e-4
-"""How long the core may keep the interpreter's lock from a thread that comes back from the kernel."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    serial: int
-    operations: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,15 +41,19 @@ class _Lookup:
     answer: asyncio.Future[KernelRoute]
 
 
-_Task = _Batch | ReadRequest | _Lookup | threading.Event
-"""An event is waited for: what is queued behind it follows what is done elsewhere."""
+_Prompt = ReadLinks | _Lookup
 
 
 class Kernel:
-    """The edge to the kernel of the network namespace it is started in."""
+    """The edge to the kernel of the network namespace it is started in.
 
-    def __init__(self) -> None:
+    `unprivileged` is called when all is open that needs a privilege, before there are threads.
+    """
+
+    def __init__(self, unprivileged: Callable[[], None] = lambda: None) -> None:
+        self._unprivileged = unprivileged
         self._hold = Hold()
+        self._order = Order(self._write, self._read_in_order)
         self._refreshing: dict[ReadRequest, bool] = {}
         self._retries: deque[tuple[asyncio.TimerHandle, ReadRequest]] = deque()
         self._running = False
@@ -71,23 +64,19 @@ class Kernel:
         From here on `on_event` is called on this event loop's thread. Nothing is read at first: ask.
         """
         preflight.check()
-        # The default of 5 ms is lost with every batch, before the next one can be sent.
-        sys.setswitchinterval(SWITCH_SECONDS)
         self._loop = asyncio.get_running_loop()
         self._on_event = on_event
-        self._write_socket = NetlinkSocket()
-        self._writer = Writer(self._write_socket)
-        self._urgent = UrgentWriter(lambda: self._tell(on_event, Overrun()))
+        self._process = WriterProcess(self._written, self._written_at_once)
         self._readers = (Reader(), Reader())
-        own_port_ids = (self._write_socket.port_id, self._urgent.port_id)
-        self._watch = Watch(own_port_ids, self._seen, self._refresh)
+        await self._process.start()
+        self._watch = Watch(self._process.port_ids, self._seen, self._refresh)
         self._watch.start()
-        self._ordered: Worker[_Task] = Worker("kernel-ordered", self._perform_ordered, self._failed)
-        self._prompt: Worker[_Task] = Worker("kernel-prompt", self._perform_prompt, self._failed)
+        self._unprivileged()
+        self._ordered: Worker[ReadRequest] = Worker("kernel-ordered", self._dump_in_order, self._not_read)
+        self._prompt: Worker[_Prompt] = Worker("kernel-prompt", self._perform_prompt, self._not_performed)
         self._running = True
         self._ordered.start()
         self._prompt.start()
-        self._urgent.start()
 
     def apply_at_once(self, operations: Sequence[Operation]) -> None:
         """Do the operations now, ahead of every batch: deletions of next hops (failover).
@@ -97,17 +86,19 @@ class Kernel:
         and is still queued is done behind them, also if it makes again what they deleted. So is all that is
         asked afterwards: were it to overtake them, backup routes could be gone before they had to take over.
         """
-        done = threading.Event()
-        self._urgent.put(operations, done)
-        self._ordered.put(done)
+        self._order.overtaken()
+        self._process.urgent.apply(0, operations)
 
     def apply(self, serial: int, operations: Sequence[Step]) -> None:
         """Do the operations in order; answered by `Applied` with this serial."""
-        self._ordered.put(_Batch(serial, tuple(operations)))
+        self._order.put_batch(serial, tuple(operations))
 
     def read(self, request: ReadRequest) -> None:
         """Read; answered by the event that belongs to the request."""
-        self._worker_of(request).put(request)
+        if isinstance(request, ReadLinks):
+            self._prompt.put(request)
+        else:
+            self._order.put_read(request)
 
     async def route_get(self, src: IPAddress | None, dst: IPAddress, iif: int | None = None) -> KernelRoute:
         """What the kernel does with a packet from `src` to `dst`; see `Reader.route_get`. OSError."""
@@ -119,6 +110,13 @@ class Kernel:
         """The reverse path filter in effect on a device: 0 off, 1 strict, 2 loose."""
         return preflight.rp_filter(interface)
 
+    async def ended(self) -> None:
+        """Wait until the process that writes has ended by itself, and raise `WriterEnded`.
+
+        Nothing of what was asked for is done any more then: the edge is only good to be stopped.
+        """
+        await self._process.ended()
+
     async def stop(self) -> None:
         """End behind all that was asked for; its answers are told before this returns."""
         if not self._running:
@@ -127,30 +125,25 @@ class Kernel:
         self._watch.stop()
         for timer, _ in self._retries:
             timer.cancel()
+        await self._process.until_ended(self._order.idle())
         for worker in (self._ordered, self._prompt):
             await asyncio.to_thread(worker.close)
-        await asyncio.to_thread(self._urgent.close)
         # The answers of the last tasks are queued on the loop behind us.
         await asyncio.sleep(0)
-        self._write_socket.close()
+        await self._process.stop()
         for reader in self._readers:
             reader.close()
 
     # -- in the threads --------------------------------------------------------------------------
 
-    def _perform_ordered(self, task: _Task) -> None:
-        if isinstance(task, _Batch):
-            self._tell(self._on_event, self._writer.apply(task.serial, task.operations))
-        elif isinstance(task, threading.Event):
-            task.wait()
-        elif not isinstance(task, _Lookup):
-            self._dump(self._readers[0], task)
+    def _dump_in_order(self, request: ReadRequest) -> None:
+        self._dump(self._readers[0], request)
 
-    def _perform_prompt(self, task: _Task) -> None:
+    def _perform_prompt(self, task: _Prompt) -> None:
         if isinstance(task, _Lookup):
             found = self._readers[1].route_get(task.src, task.dst, task.iif)
             self._tell(_resolve, task.answer, found)
-        elif not isinstance(task, _Batch | threading.Event):
+        else:
             self._dump(self._readers[1], task)
 
     def _dump(self, reader: Reader, request: ReadRequest) -> None:
@@ -162,17 +155,14 @@ class Kernel:
             raise
         self._tell(self._answered, request, event)
 
-    def _failed(self, task: _Task, error: Exception) -> None:
+    def _not_read(self, request: ReadRequest, error: Exception) -> None:
+        self._tell(self._read_failed, request, error)
+
+    def _not_performed(self, task: _Prompt, error: Exception) -> None:
         if isinstance(task, _Lookup):
             self._tell(_reject, task.answer, error)
-        elif isinstance(task, _Batch):
-            number = (error.errno if isinstance(error, OSError) else None) or errno.EIO
-            single = (operation for step in task.operations for operation in expanded(step))
-            failures = tuple(Failure(operation, number, str(error)) for operation in single)
-            _log.error("batch %d was not written: %s", task.serial, error, exc_info=error)
-            self._tell(self._on_event, Applied(task.serial, failures))
-        elif not isinstance(task, threading.Event):
-            self._tell(self._read_failed, task, error)
+        else:
+            self._not_read(task, error)
 
     def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
         try:
@@ -183,8 +173,22 @@ class Kernel:
 
     # -- on the event loop -----------------------------------------------------------------------
 
-    def _worker_of(self, request: ReadRequest) -> Worker[_Task]:
-        return self._prompt if isinstance(request, ReadLinks) else self._ordered
+    def _write(self, serial: int, operations: Sequence[Step]) -> None:
+        self._process.batches.apply(serial, operations)
+
+    def _written(self, event: Applied) -> None:
+        self._on_event(event)
+        self._order.written()
+
+    def _written_at_once(self, event: Applied) -> None:
+        self._order.caught_up()
+        for failure in event.failures:
+            _log.warning("at once: %s; the kernel is read again", failure)
+        if event.failures:
+            self._on_event(Overrun())
+
+    def _read_in_order(self, request: ReadRequest) -> None:
+        self._ordered.put(request)
 
     def _seen(self, event: KernelEvent) -> None:
         if not self._hold.takes(event):
@@ -197,12 +201,17 @@ class Kernel:
             self._on_event(event)
         finally:
             self._release(request)
+            self._was_read(request)
             if self._refreshing.pop(request, False):
                 self._refresh(request)
 
     def _release(self, request: ReadRequest) -> None:
         for event in self._hold.end(request):
             self._seen(event)
+
+    def _was_read(self, request: ReadRequest) -> None:
+        if not isinstance(request, ReadLinks):
+            self._order.was_read()
 
     def _refresh(self, request: ReadRequest) -> None:
         # While one dump is under way, however many more are called for, one more is enough.
@@ -213,6 +222,7 @@ class Kernel:
             self.read(request)
 
     def _read_failed(self, request: ReadRequest, error: Exception) -> None:
+        self._was_read(request)
         _log.warning("%s failed: %s; tried again in %g s", request, error, RETRY_SECONDS)
         if self._running:
             timer = self._loop.call_later(RETRY_SECONDS, self._retry)

@@ -42,6 +42,7 @@ RECEIVE_OCTETS: Final = 1 << 18
 BUFFER_OCTETS: Final = 16 << 20
 ANSWER_SECONDS: Final = 30.0
 _ERROR = Struct("=i")
+_TIMEVAL = Struct("@ll")
 
 
 class DumpInterrupted(OSError):
@@ -90,6 +91,14 @@ class NetlinkSocket:
         """Refused messages whose answers fit the receive buffer, at the 2 KiB an answer may take."""
         return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2048
 
+    def hand_over(self) -> None:
+        """Make it fit for a process that knows it by its number: it blocks, for `ANSWER_SECONDS` at most
+        (EAGAIN then), and takes in nothing but the kernel's."""
+        self._socket.setblocking(True)
+        timeout = _TIMEVAL.pack(int(ANSWER_SECONDS), 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        self._socket.connect((0, 0))
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -115,17 +124,6 @@ class NetlinkSocket:
             if flags & socket.MSG_TRUNC:
                 raise OSError(errno.ENOBUFS, "a datagram of the kernel was truncated")
             return octets
-
-    def answers(self, last: int) -> Iterator[tuple[int, int, str]]:
-        """Sequence number, errno and text of each answer, up to that of the message `last`."""
-        while True:
-            octets = self.receive()
-            for kind, flags, sequence, start, end in messages(octets):
-                if kind == NLMSG_ERROR:
-                    number, reason = refusal(octets, flags, start, end)
-                    yield sequence, number, reason
-                    if sequence == last:
-                        return
 
     def request(self, kind: int, body: bytes, flags: int = 0) -> tuple[bytes, int, int]:
         """The one answer to a request, as (octets, start, end); OSError with the kernel's text."""

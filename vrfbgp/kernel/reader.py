@@ -16,6 +16,7 @@ from typing import TypeVar
 from vrfbgp.events import LinksRead, NexthopsRead, RulesRead, TableRead, TablesRead
 from vrfbgp.kernel import parse
 from vrfbgp.kernel.attributes import packed, packed_u32
+from vrfbgp.kernel.finding import TableFinder
 from vrfbgp.kernel.netlink import DumpInterrupted, NetlinkSocket
 from vrfbgp.kernel.parse_table import TableParser
 from vrfbgp.kernel.rtnl import Decoder
@@ -93,16 +94,11 @@ class Reader:
         return TableRead(table, family, tuple(others), scan.ours)
 
     def _tables(self) -> TablesRead:
-        found: set[tuple[int, Family]] = set()
-
-        def note(octets: bytes, start: int, end: int) -> None:
-            if (table := parse.own_table(octets, start, end)) is not None:
-                found.add(table)
-
+        finder = TableFinder()
         for family in Family:
             body = _ROUTE.pack(family, 0, 0, 0, 0, PROTOCOL, 0, 0, 0)
-            self._all(RTM_GETROUTE, body, RTM_NEWROUTE, note, _NO_FAMILY)
-        return TablesRead(frozenset(found))
+            self._all(RTM_GETROUTE, body, RTM_NEWROUTE, finder.see, _NO_FAMILY, finder)
+        return TablesRead(frozenset(finder.tables))
 
     def _rules(self, family: Family) -> RulesRead:
         body = _RULE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
@@ -116,7 +112,7 @@ class Reader:
         answer: int,
         parsed: Callable[[bytes, int, int], _T | None],
         meaning_none: frozenset[int] = frozenset(),
-        scan: TableScan | None = None,
+        scan: TableScan | TableFinder | None = None,
     ) -> list[_T]:
         """Dump what `scan` does not take; the errors of `meaning_none` say that there is nothing to dump.
 
@@ -146,7 +142,7 @@ class Reader:
         body: bytes,
         answer: int,
         parsed: Callable[[bytes, int, int], _T | None],
-        scan: TableScan | None,
+        scan: TableScan | TableFinder | None,
     ) -> Iterator[_T]:
         try:
             for octets, message, start, end in self._socket.dump(kind, body, scan.take if scan else None):

@@ -2,8 +2,9 @@
 
 One multicast socket on the event loop. Routes and next hops are told as they come. Links, addresses and
 rules are told as a fresh dump of all of them, a little after the first message: a burst costs one dump, and
-no state is pieced together from messages. When we were too slow and messages were lost (ENOBUFS), the socket
-is replaced, and `Overrun` told.
+no state is pieced together from messages. When we were too slow and messages were lost (ENOBUFS), what is
+left in the socket is thrown away, and `Overrun` told. The socket stays: its large buffer was got by a
+privilege that the daemon has not any more.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ SETTLE_SECONDS = 0.01
 REOPEN_SECONDS = 0.1
 """After an overrun: a flood that goes on must not make us resync without end."""
 _DATAGRAMS_PER_TURN = 256
+_DATAGRAMS_PER_OVERRUN = 1 << 17
+"""More than the buffer holds."""
 _LINK = Struct("=BBHiII")
 _ADDRESS = Struct("=BBBBi")
 
@@ -116,9 +119,11 @@ class Watch:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno != errno.ENOBUFS:
+                if error.errno == errno.ENOBUFS:
+                    asyncio.get_running_loop().remove_reader(self._socket.fileno())
+                else:
                     _log.warning("watching the kernel: %s; the socket is replaced", error)
-                self._close()
+                    self._close()
                 self._reopen_later()
                 return
             for kind, _, _, start, end in messages(octets):
@@ -130,12 +135,31 @@ class Watch:
     def _reopen(self) -> None:
         self._reopening = None
         try:
-            self.start()
+            if self._socket is None:
+                self.start()
+            elif self._emptied(self._socket):
+                asyncio.get_running_loop().add_reader(self._socket.fileno(), self._readable)
+            else:
+                self._reopen_later()
+                return
         except OSError as error:
-            _log.warning("watching the kernel: no new socket: %s; tried again", error)
+            _log.warning("watching the kernel: %s; the socket is replaced", error)
+            self._close()
             self._reopen_later()
             return
         self._on_event(Overrun())
+
+    def _emptied(self, socket: NetlinkSocket) -> bool:
+        """Throw away what is in the socket; False if more comes all the time. OSError."""
+        for _ in range(_DATAGRAMS_PER_OVERRUN):
+            try:
+                socket.receive()
+            except BlockingIOError:
+                return True
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+        return False
 
     def _message(self, octets: bytes, kind: int, start: int, end: int) -> None:
         if kind in (RTM_NEWROUTE, RTM_DELROUTE):

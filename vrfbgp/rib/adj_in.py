@@ -10,7 +10,6 @@ with graceful restart, paths are *stale* until they are announced again, or swep
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from itertools import groupby
 
 from vrfbgp.model import Family, Nlri, Path, PeerId
@@ -51,6 +50,7 @@ class AdjRibIn:
 
     def __init__(self, peer: PeerId, table: Table) -> None:
         self.peer = peer
+        self.family: Family = table.family
         self.paths = Accepted(peer, table)
         """Accepted by policy."""
         self.refused: dict[Nlri, Refused] = {}
@@ -58,10 +58,6 @@ class AdjRibIn:
         self.dropped = False
         """Some had no room and were not kept: memory has a bound."""
         self._table = table
-
-    @property
-    def family(self) -> Family:
-        return self._table.family
 
     def __len__(self) -> int:
         """How many prefixes were received."""
@@ -71,7 +67,7 @@ class AdjRibIn:
         """The prefixes are now announced with `path`."""
         nlris = nlris if isinstance(nlris, list) else list(nlris)
         if path.peer is not self.peer:
-            path = replace(path, peer=self.peer)
+            path = Path(self.peer, path.attributes, path.internal, path.router_id)
         if self.stale:
             self.stale.difference_update(nlris)
         for judged in policy.judge(self.family, nlris, path):

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vrfbgp.model import IPAddress, Path
-
-DEFAULT_LOCAL_PREF = 100
+from vrfbgp.rib.merits import Merits, merits_of
 
 
 class Verdict(StrEnum):
@@ -56,6 +55,9 @@ class Selection:
 NOTHING = Selection(())
 
 
+Ranked = tuple[Merits, Path]
+
+
 def select(paths: Sequence[Path], *, max_paths: int, always_compare_med: bool = False) -> Selection:
     """Choose among eligible paths of one prefix, at most `max_paths` (1 or more) of them.
 
@@ -66,95 +68,118 @@ def select(paths: Sequence[Path], *, max_paths: int, always_compare_med: bool = 
     if not paths:
         return NOTHING
     lost: list[tuple[Path, Verdict]] = []
-    left = _least(paths, _local_pref, Verdict.LOCAL_PREF, lost)
-    left = _least(left, lambda path: path.attributes.as_path_length, Verdict.AS_PATH_LENGTH, lost)
-    left = _least(left, lambda path: path.attributes.origin, Verdict.ORIGIN, lost)
+    left: Sequence[Ranked] = [(merits_of(path), path) for path in paths]
+    left = _least(left, lambda one: -one[0].local_pref, Verdict.LOCAL_PREF, lost)
+    left = _least(left, lambda one: one[0].as_path_length, Verdict.AS_PATH_LENGTH, lost)
+    left = _least(left, lambda one: one[0].origin, Verdict.ORIGIN, lost)
     left = _least_med(left, always_compare_med, lost)
-    left = _least(left, lambda path: path.internal, Verdict.EXTERNAL_PREFERRED, lost)
+    left = _least(left, lambda one: one[1].internal, Verdict.EXTERNAL_PREFERRED, lost)
     if len(left) > 1:
         left = sorted(left, key=_order)
     best, beyond = left[:max_paths], left[max_paths:]
-    lost += [(path, Verdict.MAX_PATHS if max_paths > 1 else _tie_break(best[0], path)) for path in beyond]
-    return Selection(tuple(best), tuple(lost))
+    for one in beyond:
+        lost.append((one[1], Verdict.MAX_PATHS if max_paths > 1 else _tie_break(best[0], one)))
+    return Selection(tuple(path for _, path in best), tuple(lost))
 
 
-def _local_pref(path: Path) -> int:
-    local_pref = path.attributes.local_pref
-    return -(DEFAULT_LOCAL_PREF if local_pref is None else local_pref)
+def used(paths: Sequence[Path], *, max_paths: int) -> tuple[Path, ...]:
+    """`select(...).best`, of one path or more: three steps mostly leave one, and are taken at once."""
+    if len(paths) == 1:
+        return (paths[0],)
+    ranks = [(-one.local_pref, one.as_path_length, one.origin) for one in map(merits_of, paths)]
+    least = min(ranks)
+    if ranks.count(least) == 1:
+        return (paths[ranks.index(least)],)
+    return select(paths, max_paths=max_paths).best
 
 
 def _least(
-    paths: Sequence[Path], rank: Callable[[Path], int], verdict: Verdict, lost: list[tuple[Path, Verdict]]
-) -> Sequence[Path]:
-    if len(paths) == 1:
-        return paths
-    ranks = [rank(path) for path in paths]
+    ranked: Sequence[Ranked],
+    rank: Callable[[Ranked], int],
+    verdict: Verdict,
+    lost: list[tuple[Path, Verdict]],
+) -> Sequence[Ranked]:
+    if len(ranked) == 1:
+        return ranked
+    ranks = [rank(one) for one in ranked]
     least = min(ranks)
     if ranks.count(least) == len(ranks):
-        return paths
-    ranked = list(zip(paths, ranks, strict=True))
-    lost += [(path, verdict) for path, own in ranked if own != least]
-    return [path for path, own in ranked if own == least]
+        return ranked
+    lost += [(one[1], verdict) for one, own in zip(ranked, ranks, strict=True) if own != least]
+    return [one for one, own in zip(ranked, ranks, strict=True) if own == least]
 
 
-def _med(path: Path) -> int:
+def _med(one: Ranked) -> int:
     """A missing one is the lowest (RFC 4271 9.1.2.2 c)."""
-    return path.attributes.med or 0
+    return one[0].med or 0
 
 
-def _comparable(path: Path) -> Hashable:
+def _comparable(one: Ranked) -> Hashable:
     """Paths with equal values compare by MED: those of one neighbour AS, or of the own AS.
 
     An external path whose AS_PATH names no neighbour compares with no other.
     """
-    neighbor = path.attributes.neighbor_as
-    return path.peer if neighbor is None and not path.internal else neighbor
+    neighbor = one[0].neighbor_as
+    return one[1].peer if neighbor is None and not one[1].internal else neighbor
 
 
-def _least_med(paths: Sequence[Path], all_compare: bool, lost: list[tuple[Path, Verdict]]) -> Sequence[Path]:
-    if len(paths) == 1:
-        return paths
+def _least_med(
+    ranked: Sequence[Ranked], all_compare: bool, lost: list[tuple[Path, Verdict]]
+) -> Sequence[Ranked]:
+    if len(ranked) == 1:
+        return ranked
     if all_compare:
-        return _least(paths, _med, Verdict.MED, lost)
+        return _least(ranked, _med, Verdict.MED, lost)
     least: dict[Hashable, int] = {}
-    for path in paths:
-        group, med = _comparable(path), _med(path)
+    for one in ranked:
+        group, med = _comparable(one), _med(one)
         least[group] = min(med, least.get(group, med))
-    left = [path for path in paths if _med(path) == least[_comparable(path)]]
-    if len(left) == len(paths):
-        return paths
-    lost += [(path, Verdict.MED) for path in paths if _med(path) != least[_comparable(path)]]
+    left = [one for one in ranked if _med(one) == least[_comparable(one)]]
+    if len(left) == len(ranked):
+        return ranked
+    lost += [(one[1], Verdict.MED) for one in ranked if _med(one) != least[_comparable(one)]]
     return left
 
 
-def _router_id(path: Path) -> int:
+def _router_id(one: Ranked) -> int:
     """ORIGINATOR_ID stands in for it (RFC 4456 9)."""
-    originator = path.attributes.originator_id
-    return path.router_id if originator is None else int(originator)
+    originator = one[0].originator_id
+    return one[1].router_id if originator is None else int(originator)
 
 
 def _address(address: IPAddress) -> tuple[int, int]:
     return address.version, int(address)
 
 
-def _order(path: Path) -> tuple[object, ...]:
+class _Rest:
+    """What tells apart the paths of one peer (RFC 7911); it is only looked at if all else is equal."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __lt__(self, other: _Rest) -> bool:
+        return self._rank() < other._rank()
+
+    def _rank(self) -> tuple[object, ...]:
+        attributes = self._path.attributes
+        return _address(attributes.next_hop), attributes.as_path, attributes.med or 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Rest) and self._rank() == other._rank()
+
+
+def _order(one: Ranked) -> tuple[object, ...]:
     """RFC 4271 9.1.2.2 f) and g), RFC 4456 9; then what tells apart the paths of one peer (RFC 7911)."""
-    attributes = path.attributes
-    return (
-        _router_id(path),
-        len(attributes.cluster_list),
-        _address(path.peer.address),
-        path.peer.port,
-        _address(attributes.next_hop),
-        attributes.as_path,
-        _med(path),
-    )
+    peer = one[1].peer
+    return _router_id(one), one[0].cluster_list_length, _address(peer.address), peer.port, _Rest(one[1])
 
 
-def _tie_break(best: Path, other: Path) -> Verdict:
+def _tie_break(best: Ranked, other: Ranked) -> Verdict:
     """Which of the last steps put `best` before `other`."""
     if _router_id(best) != _router_id(other):
         return Verdict.ROUTER_ID
-    if len(best.attributes.cluster_list) != len(other.attributes.cluster_list):
+    if best[0].cluster_list_length != other[0].cluster_list_length:
         return Verdict.CLUSTER_LIST
     return Verdict.PEER_ADDRESS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrfbgp.model import NO_ROUTE, Chosen, IPAddress, Member, Members, Path, PeerId
-from vrfbgp.rib.best import select
+from vrfbgp.rib.best import used
 from vrfbgp.rib.reach import Resolution
 from vrfbgp.rib.refusal import Refusal
 
@@ -25,7 +25,8 @@ class Chooser:
         """Choose the next best paths too."""
         self._hops = hops
         self._last: tuple[PeerId, IPAddress, Chosen] | None = None
-        self._sole: dict[tuple[PeerId, IPAddress], Chosen] = {}
+        self._sole: dict[tuple[int, int], tuple[PeerId, IPAddress, Chosen]] = {}
+        """By the identity of the two: their hashes take longer than all else."""
         self._joined: dict[tuple[tuple[Chosen, ...], tuple[Chosen, ...]], Chosen] = {}
 
     def forget(self) -> None:
@@ -36,30 +37,31 @@ class Chooser:
 
     def sole(self, path: Path) -> Chosen:
         """What is chosen where there is no other path."""
-        peer, next_hop = path.peer, path.attributes.next_hop
+        peer, next_hop = path.peer, path.next_hop
         last = self._last
         if last is not None and last[0] is peer and last[1] is next_hop:
             return last[2]
-        chosen = self._sole.get((peer, next_hop))
-        if chosen is None:
-            chosen = self._lead(path)
+        key = id(peer), id(next_hop)
+        last = self._sole.get(key)
+        if last is None:
+            last = peer, next_hop, self._lead(path)
             if len(self._sole) >= _REMEMBERED:
                 self._sole.clear()
-            self._sole[peer, next_hop] = chosen
-        self._last = peer, next_hop, chosen
-        return chosen
+            self._sole[key] = last
+        self._last = last
+        return last[2]
 
     def among(self, paths: tuple[Path, ...]) -> Chosen:
         """What is chosen of several: the best, and the next best that are not all among these."""
         eligible = [path for path in paths if self.sole(path).members]
         if not eligible:
             return NO_ROUTE
-        best = select(eligible, max_paths=self.max_paths).best
+        best = used(eligible, max_paths=self.max_paths)
         leads = tuple(map(self.sole, best))
         next_leads: tuple[Chosen, ...] = ()
         if self.backups and len(eligible) > len(best):
-            others = [path for path in eligible if not any(path is used for used in best)]
-            next_leads = tuple(map(self.sole, select(others, max_paths=self.max_paths).best))
+            others = [path for path in eligible if not any(path is one for one in best)]
+            next_leads = tuple(map(self.sole, used(others, max_paths=self.max_paths)))
         elif len(leads) == 1:
             return leads[0]
         chosen = self._joined.get((leads, next_leads))

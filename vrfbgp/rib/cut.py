@@ -6,6 +6,7 @@ What is found is what `nlri.prefixes` finds, or nothing at all.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 
 from vrfbgp.model import Nlri
@@ -47,12 +48,15 @@ _UNSUSPECTED = _finder(
     + [_prefix(length, _LINK_LOCAL, _ANY - {254}) for length in _IPV4 if length >= 16]
     + _HALVES
 )
-_CANONICAL = _finder([*(_prefix(length, _ANY) for length in _IPV4), rb"\x00"])
+_CANONICAL_IPV4 = [*(_prefix(length, _ANY) for length in _IPV4), rb"\x00"]
+IPV4_CANONICAL = b"(?:%b)" % b"|".join(_CANONICAL_IPV4)
+"""A regular expression for a prefix with no bit behind its length."""
+_CANONICAL = _finder(_CANONICAL_IPV4)
 _UNSUSPECTED_IPV6 = _finder([*(_prefix(length, _ANY - {0x00, 0xFE, 0xFF}) for length in _IPV6), rb"\x00"])
 _CANONICAL_IPV6 = _finder([*(_prefix(length, _ANY) for length in _IPV6), rb"\x00"])
 
 
-def ipv4(data: bytes, begin: int, end: int) -> Sequence[Nlri] | None:
+def ipv4(data: bytes, begin: int = 0, end: int = sys.maxsize) -> Sequence[Nlri] | None:
     """The prefixes of a field that has some; None if one is cut off, or has bits behind its length."""
     found = _UNSUSPECTED(data, begin, end)
     if found[-1]:

@@ -19,7 +19,7 @@ from ipaddress import IPv4Address, IPv6Address
 from struct import Struct
 
 from vrfbgp.model import Attributes, Family, IPAddress
-from vrfbgp.rib import cut
+from vrfbgp.rib import cut, runs
 from vrfbgp.rib.unread import Recognizer, Unread
 from vrfbgp.rib.update import Announced, Prefixes, Update
 
@@ -42,6 +42,11 @@ _REMEMBERED = 1 << 19
 """Octets of messages from which blocks of attributes are remembered at a time."""
 _AT_ONCE = 1 << 14
 """Octets that are decoded at once; the more, the less of what comes out is still in the processor's cache."""
+_ONE_WITHDRAWN = 28
+"""Octets of an UPDATE that withdraws one IPv4 prefix and has nothing else, at most."""
+_STREAK, _FEWEST = 2, 8
+"""Messages with the same attributes before a run of announcements is looked for, and how many are then looked
+at; twice as many after each success."""
 _NEXT_HOPS = 1024
 """How many are shared; few peers have more than one."""
 _Read = Callable[[bytes], Attributes | None]
@@ -78,6 +83,9 @@ class Fast:
             return found, at
         begin, end, longest, ipv4 = at, len(data), self._longest, self._ipv4
         last = min(end - SHORTEST, at + _AT_ONCE)
+        limit = min(end, at + 2 * _AT_ONCE)
+        before: Attributes | None = None
+        streak = window = 0
         known, ordinary, next_hops = self._known, self._ordinary, self._next_hops
         front, split, new, took = _FRONT, cut.ipv4, _new, found.append
         marker_of_all, family, of_update, of_routes = MARKER, _IPV4, Update, Announced
@@ -99,13 +107,25 @@ class Fast:
                     break
                 if not gone:
                     update = self._multiprotocol(data, block, stop)
+                elif (
+                    ipv4
+                    and length <= _ONE_WITHDRAWN
+                    and stop < last
+                    and data[stop + 20]
+                    and (run := runs.withdrawals(data, at, limit))
+                ):
+                    before = None
+                    took(new(Update, ((new(Prefixes, (family, run, ())),), (), None, (), len(run))))
+                    at += runs.octets_of_withdrawals(run)
+                    continue
                 elif ipv4 and not size and (nlri := split(data, at + 21, block - 2)) is not None:
-                    update = new(Update, ((new(Prefixes, (family, nlri, ())),), (), None, ()))
+                    update = new(Update, ((new(Prefixes, (family, nlri, ())),), (), None, (), 1))
                 else:
                     break
                 if update is None:
                     break
                 took(update)
+                before = None
                 at = stop
                 continue
             if not ipv4:
@@ -114,10 +134,10 @@ class Fast:
             if nlri is None:
                 break
             if gone:
-                before = split(data, at + 21, block - 2)
-                if before is None:
+                unreachable = split(data, at + 21, block - 2)
+                if unreachable is None:
                     break
-                withdrawn = (new(Prefixes, (family, before, ())),)
+                withdrawn = (new(Prefixes, (family, unreachable, ())),)
             octets = data[block:reach]
             attributes = known.get(octets)
             if attributes is None:
@@ -132,7 +152,24 @@ class Fast:
                     if attributes is None:
                         break
                 known[octets] = attributes
-            took(new(of_update, (withdrawn, (new(of_routes, (family, nlri, attributes, ())),), None, ())))
+            if attributes is not before or len(nlri) != 1 or gone or length > longest - 4:
+                before, streak, window = attributes, 0, _FEWEST * length
+            elif streak < _STREAK:
+                streak += 1
+            elif (run_of := runs.announcements(data, at, reach, min(limit, at + window))) is not None:
+                nlri, stop = run_of
+                took(
+                    new(
+                        of_update,
+                        ((), (new(of_routes, (family, nlri, attributes, ())),), None, (), len(nlri)),
+                    )
+                )
+                at = stop
+                window *= 2
+                continue
+            else:
+                streak = -_FEWEST
+            took(new(of_update, (withdrawn, (new(of_routes, (family, nlri, attributes, ())),), None, (), 1)))
             at = stop
         self._forget(at - begin)
         return found, at
@@ -170,7 +207,7 @@ class Fast:
                 return None
             next_hop = self._next_hops.get(match[1]) or self._next_hop(match[1])
             attributes = self._known_ipv6[key] = Unread(rest, next_hop)
-        return _new(Update, ((), (_new(Announced, (_IPV6, nlri, attributes, ())),), None, ()))
+        return _new(Update, ((), (_new(Announced, (_IPV6, nlri, attributes, ())),), None, (), 1))
 
     def _unreached(self, data: bytes, begin: int, block: int, end: int) -> Update | None:
         if begin >= end or _stop(data, block) != end:

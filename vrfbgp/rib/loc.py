@@ -52,7 +52,8 @@ class LocRib:
         self, peer: PeerId, family: Family, nlris: Sequence[Nlri], path: Path, policy: ImportPolicy
     ) -> None:
         self.adj(peer, family).announce(nlris, path, policy)
-        self._note(family, nlris)
+        if self.next_hops.recursive:
+            self._changed[family].update(nlris)
 
     def withdraw(self, peer: PeerId, family: Family, nlris: Sequence[Nlri]) -> None:
         self.adj(peer, family).withdraw(nlris)
@@ -173,9 +174,7 @@ class LocRib:
     def _resolve_again(self, next_hops: Iterable[IPAddress] | None = None) -> None:
         answers = self.next_hops.again(next_hops)
         if answers:
-            self._renew(
-                lambda path: path.attributes.next_hop in answers, lambda: self.next_hops.adopt(answers)
-            )
+            self._renew(lambda path: path.next_hop in answers, lambda: self.next_hops.adopt(answers))
 
     def _renew(self, concerned: Callable[[Path], bool], learn: Callable[[], None]) -> None:
         """Choose again where there is such a path, after the chooser learned something."""
@@ -187,7 +186,7 @@ class LocRib:
 
     def _next_hops_in_use(self) -> set[IPAddress]:
         return {
-            path.attributes.next_hop
+            path.next_hop
             for table in self.tables.values()
             for entry in table.entries.values()
             for path in paths_of(entry)

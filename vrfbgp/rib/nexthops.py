@@ -39,7 +39,7 @@ class NextHops:
 
     def hops(self, path: Path) -> Resolution:
         """Where the path leads, or why it leads nowhere."""
-        next_hop = path.attributes.next_hop
+        next_hop = path.next_hop
         resolved = self._resolved.get(next_hop)
         if resolved is None:
             self._prune()
@@ -81,7 +81,7 @@ class NextHops:
         candidates = self._candidates(family, nlri)
         if not candidates:
             return None
-        answers = {path: directly(path.attributes.next_hop, self.reach) for path in candidates}
+        answers = {path: directly(path.next_hop, self.reach) for path in candidates}
         eligible = [path for path, answer in answers.items() if isinstance(answer, tuple)]
         hops: dict[Hop, None] = {}
         for path in select(eligible, max_paths=self.max_paths).best:

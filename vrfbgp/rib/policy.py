@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from vrfbgp.filters import FilterRule, Operator, PrefixMatch, Rules
 from vrfbgp.model import Attributes, Family, IPNetwork, Nlri, Path
+from vrfbgp.rib.paths import UnreadPath
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.rib.route_filter import RouteFilter, Subject, Test, changed, first, prefix_test
 from vrfbgp.rib.unread import Unread
@@ -98,7 +99,7 @@ class ImportPolicy:
 
     def judge(self, family: Family, nlris: list[Nlri], path: Path) -> list[Judged]:
         """What becomes of prefixes that are announced with a path, each of them in one of the answers."""
-        reason = self.refuses(path.attributes)
+        reason = self.refuses_path(path)
         if reason is not None:
             return [Judged(nlris, path, reason)]
         if isinstance(nlris, Unsuspected) and self._suspects.isdisjoint(map(_FIRST_OCTET, nlris)):
@@ -114,6 +115,12 @@ class ImportPolicy:
         for judged in guarded:
             found += [judged] if judged.reason else self._filter(family, judged.nlris, path)
         return found
+
+    def refuses_path(self, path: Path) -> Refusal | None:
+        """As `refuses`, of the attributes of a path."""
+        if isinstance(path, UnreadPath) and not path.mentions(self._local_as_octets):
+            return None
+        return self.refuses(path.attributes)
 
     def refuses(self, attributes: Attributes) -> Refusal | None:
         """A reason against every prefix of an UPDATE with these attributes."""

@@ -228,7 +228,7 @@ class Table(Mapping[Nlri, Chosen]):
         equal, more, count = path, 0, 0
         for nlri in nlris:
             entry = entries.get(nlri)
-            if entry is None or entry is not last or held:
+            if entry is None or entry is not last:
                 own = path_of(entry, peer)
                 if own is not path and own is not equal and own is not None and own == path:
                     equal = own

@@ -41,7 +41,10 @@ class Announced(NamedTuple):
 
 
 class Update(NamedTuple):
-    """One UPDATE. Apply `withdrawn` first: a prefix in both is announced (RFC 4271 4.3)."""
+    """One UPDATE, or a run of them that are alike.
+
+    Apply `withdrawn` first: a prefix in both is announced (RFC 4271 4.3).
+    """
 
     withdrawn: tuple[Prefixes, ...] = ()
     """With what was announced, if the message is treated as withdraw."""
@@ -49,3 +52,5 @@ class Update(NamedTuple):
     end_of_rib: Family | None = None
     """RFC 4724 2; such a message has nothing else."""
     faults: tuple[Fault, ...] = ()
+    messages: int = 1
+    """How many messages it stands for: of several, each has one prefix, in the order of their fields."""

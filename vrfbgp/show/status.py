@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vrfbgp.show.drain import drain_words
 from vrfbgp.show.problems import show_problems
 from vrfbgp.show.tables import Page, count, duration
 
@@ -15,7 +16,7 @@ def show_status(page: Page, status: Json) -> None:
     _summary(page, status)
     _networks(page, status["networks"])
     _peers(page, status["networks"])
-    _gateways(page, status["gateways"])
+    _gateways(page, status["gateways"], withdrawn=status["drain"]["state"] != "serving")
     _overlaps(page, status["overlaps"])
     _sessions_down(page, status["networks"])
     _kernel(page, status["kernel"])
@@ -36,6 +37,8 @@ def _summary(page: Page, status: Json) -> None:
     if not status["enabled"]:
         words.append("- external networks are disabled (FelixConfiguration externalNetworkSupport)")
     page.line(*words)
+    if status["drain"]["state"] != "serving":
+        page.heading(f"This node leaves: {drain_words(status['drain'])}")
 
 
 def _working(networks: list[Json]) -> str:
@@ -101,7 +104,7 @@ def _peers(page: Page, networks: list[Json]) -> None:
         page.table(("NETWORK", "PEER", "NOT USED, BECAUSE", "PREFIXES#"), unused)
 
 
-def _gateways(page: Page, gateways: list[Json]) -> None:
+def _gateways(page: Page, gateways: list[Json], *, withdrawn: bool) -> None:
     if not gateways:
         return
     page.gap()
@@ -117,7 +120,7 @@ def _gateways(page: Page, gateways: list[Json]) -> None:
                     for name in gateway["networks"]
                 ),
                 "unreachable" if gateway["closed"] else "main",
-                _announced(gateway),
+                "withdrawn" if withdrawn and not gateway["announced"] else _announced(gateway),
             )
             for gateway in gateways
         ),

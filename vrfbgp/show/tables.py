@@ -20,7 +20,18 @@ WIDTH = 100
 
 _GOOD = frozenset({"ok", "established", "installed", "best", "multipath", "yes", "forwarded"})
 _BAD = frozenset(
-    {"degraded", "refused", "down", "isolated", "blocked", "failed", "unreachable", "nothing", "missing"}
+    {
+        "degraded",
+        "drained",
+        "refused",
+        "down",
+        "isolated",
+        "blocked",
+        "failed",
+        "unreachable",
+        "nothing",
+        "missing",
+    }
 )
 _GREY = frozenset({"disabled", "notice", "local", "main"})
 

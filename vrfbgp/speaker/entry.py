@@ -20,10 +20,14 @@ from collections.abc import Callable
 from typing import Any
 
 from vrfbgp.speaker.brood import Brood, Order
+from vrfbgp.speaker.compact import fill_gaps, gather
 
 Speak = Callable[[Order], int]
 EXABGP_VERSION = "5.0.15"
 SPOOL_VARIABLE = "VRFBGP_SPOOL_OCTETS"
+
+CACHES_FILLED = 10
+"""Rehearsals until the interpreter has specialised the code (PEP 659; CPython 3.11 does after 8 runs)."""
 
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
@@ -90,26 +94,48 @@ def load() -> Speak:
     from vrfbgp.speaker.channel import SPOOL_LIMIT, Channel
     from vrfbgp.speaker.connection import Wire
     from vrfbgp.speaker.lane import Lane
-    from vrfbgp.speaker.reactor import SpeakerReactor
+    from vrfbgp.speaker.reactor import Commands, Quiet, SpeakerReactor
     from vrfbgp.speaker.session import Session
 
     loop.Peer = Session
+    loop.Signal = Quiet
+    loop.API = Commands
     peer.Protocol = Lane
     protocol.Outgoing = Wire
 
     # Made here, as what is made once is shared; it reads its files when it is run.
     log.init(env)
+    log.init = lambda _: None
     paths: list[str] = []
     limit = spool_limit(SPOOL_LIMIT)
-    configuration = Configuration(paths)
+    reactor = SpeakerReactor(Configuration(paths))
 
     def speak(order: Order) -> int:
         paths.append(order.config)
         channel = Channel(socket.socket(fileno=order.channel), order.epoch, release, limit)
         loop.Processes = lambda: channel
-        return int(SpeakerReactor(configuration).run())
+        return int(reactor.run())
 
     return speak
+
+
+def lay_out() -> list[bytes]:
+    """Make what speakers share such that they write to little of it; keep what this returns."""
+    from exabgp.version import release
+
+    from vrfbgp.speaker.rehearsal import rehearse
+
+    try:
+        gather(lambda: rehearse(release))
+        for _ in range(CACHES_FILLED):
+            rehearse(release)
+    except Exception as error:
+        print(f"the rehearsal failed, each speaker takes some more memory: {error!r}", file=sys.stderr)
+    # Collected garbage would be written to in each speaker; what is frozen is not.
+    gc.collect()
+    fillings = fill_gaps()
+    gc.freeze()
+    return fillings
 
 
 def main(arguments: list[str]) -> int:
@@ -118,9 +144,7 @@ def main(arguments: list[str]) -> int:
     control = socket.socket(fileno=int(arguments[0]))
     speak = load()
     give_up_privileges()
-    # Collected garbage would be written to in each speaker; what is frozen is not.
-    gc.collect()
-    gc.freeze()
+    _fillings = lay_out()
     order = Brood(control).serve()
     return 0 if order is None else speak(order)
 

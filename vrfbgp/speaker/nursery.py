@@ -13,18 +13,16 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from vrfbgp import itself
 from vrfbgp.speaker.wire import LONGEST_ORDER, Answer
 
 log = logging.getLogger(__name__)
 
-PROGRAM = (sys.executable, "-P", "-m", "vrfbgp.speaker.entry")
-PACKAGE = str(Path(__file__).parents[2])
-"""Where the process finds us, whatever the directory it starts in."""
+PROGRAM = itself.program("vrfbgp.speaker.entry")
 LAST_LINES = 10
 BIRTH_PATIENCE = 30.0
 """Seconds until a speaker is forked, at most; the first waits for ExaBGP to be loaded."""
@@ -157,7 +155,7 @@ class Life:
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.PIPE,
                     pass_fds=(theirs.fileno(),),
-                    env={**os.environ, "PYTHONPATH": PACKAGE},
+                    env=itself.environment(),
                     start_new_session=True,
                 )
             except OSError as error:

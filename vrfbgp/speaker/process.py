@@ -16,15 +16,17 @@ import socket
 import tempfile
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from vrfbgp.events import DownCause, DownKind, SessionDown, SpeakerEvent, SpeakerExited, SpeakerStarted
 from vrfbgp.model import IPNetwork, PeerId
 from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, SessionConfig, Withdraw
 from vrfbgp.speaker import command, render
+from vrfbgp.speaker.frames import Frames
 from vrfbgp.speaker.nursery import LAST_LINES, PATIENCE, Child, NoSpeaker, Nursery, read_lines
-from vrfbgp.speaker.report import ChannelBroken, Reports, read_header
-from vrfbgp.speaker.wire import HEADER, Kind
+from vrfbgp.speaker.report import ChannelBroken, Reports
+from vrfbgp.speaker.wire import Kind
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Speaker:
         self._epoch = 0
         self._number = 0
         self._asked: dict[int, str] = {}
-        self._writer: asyncio.StreamWriter | None = None
+        self._writer: asyncio.WriteTransport | None = None
         self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
@@ -202,8 +204,10 @@ class Speaker:
                     os.close(saying)
             self._child = child
             try:
-                reader, self._writer = await asyncio.open_unix_connection(sock=ours, limit=1 << 20)
-                await self._read(reader, reports)
+                frames = Frames(partial(self._take, reports))
+                loop = asyncio.get_running_loop()
+                self._writer, _ = await loop.create_unix_connection(lambda: frames, sock=ours)
+                await frames.ended()
             except ChannelBroken as error:
                 lines.append(str(error))
             finally:
@@ -211,26 +215,20 @@ class Speaker:
                 await listening
         return status, "; ".join(lines)
 
-    async def _read(self, reader: asyncio.StreamReader, reports: Reports) -> None:
-        while True:
-            try:
-                kind, index, number, length = read_header(await reader.readexactly(HEADER.size))
-                payload = await reader.readexactly(length) if length else b""
-            except (asyncio.IncompleteReadError, ConnectionError):
-                return
-            if kind is Kind.ANSWER:
-                self._answered(number, payload.decode())
-                continue
-            if kind is Kind.HELLO:
-                if self._outdated:
-                    self._ask(command.RELOAD)
-                self._settle()
-                await self._emit(SpeakerStarted(self.network))
-                continue
-            event = reports.event(kind, index, number, payload)
-            self._epoch = max(self._epoch, number)
-            if event is not None:
-                await self._emit(event)
+    def _take(
+        self, reports: Reports, kind: Kind, index: int, number: int, payload: bytes
+    ) -> Awaitable[None] | None:
+        if kind is Kind.ANSWER:
+            self._answered(number, payload.decode())
+            return None
+        if kind is Kind.HELLO:
+            if self._outdated:
+                self._ask(command.RELOAD)
+            self._settle()
+            return self._on_event(SpeakerStarted(self.network))
+        event = reports.event(kind, index, number, payload)
+        self._epoch = max(self._epoch, number)
+        return None if event is None else self._on_event(event)
 
     async def _end(self, child: Child) -> int | None:
         """Close the channel, which ends the process; see that it is gone. Its exit status."""
@@ -239,7 +237,7 @@ class Speaker:
         self._announced.clear()
         self._asked.clear()
         if writer is not None:
-            writer.transport.abort()
+            writer.abort()
         try:
             async with asyncio.timeout(PATIENCE):
                 return await child.wait()

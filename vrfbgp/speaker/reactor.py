@@ -28,7 +28,18 @@ SOON = 0.01
 
 
 class Quiet(Signal):  # type: ignore[misc]
-    """SIGTERM ends the process at once and silently: the peers' graceful restart covers the gap."""
+    """SIGTERM ends the process at once and silently: the peers' graceful restart covers the gap.
+
+    Nothing is caught before `mark_ready`: it is made in the process that speakers are forked from.
+    """
+
+    def rearm(self) -> None:
+        if self._ready:
+            super().rearm()
+
+    def mark_ready(self) -> None:
+        super().mark_ready()
+        self.rearm()
 
     def sigterm(self, signum: int, frame: Any) -> None:
         os._exit(0)
@@ -85,9 +96,7 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
 
     def __init__(self, configuration: Any) -> None:
         super().__init__(configuration)
-        self.signal = Quiet()
         self.asynchronous = Queue()
-        self.api = Commands(self)
         # Who may do what is the daemon's decision, made before this process began.
         self.daemon.drop_privileges = lambda: True
 
@@ -132,6 +141,7 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         poller.register(channel.io, select.POLLIN | (select.POLLOUT if channel.waiting else 0))
         now = time.time()
         limit = TICK
+        resting: dict[int, Any] = {}
         for peer in self._peers.values():
             if peer.proto is None and not peer.generator:
                 # Between two tries, or about to be dropped.
@@ -148,6 +158,13 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
                 events = select.POLLIN
             if channel.full and peer.fsm == FSM.ESTABLISHED:
                 events &= ~select.POLLIN
+            elif pause := lane.rest.left(time.monotonic()):
+                events = events & ~select.POLLIN | select.POLLRDHUP
+                resting[io.fileno()] = lane
+                limit = min(limit, pause)
             if events:
                 poller.register(io, events)
-        poller.poll(limit * 1000)
+        for descriptor, _ in poller.poll(limit * 1000):
+            if descriptor in resting:
+                # The peer hung up, or there is room to write.
+                resting[descriptor].rest.end()

@@ -7,6 +7,7 @@ from ipaddress import ip_address, ip_network
 
 from vrfbgp.core import Core
 from vrfbgp.model import IPAddress, IPNetwork, KernelRoute
+from vrfbgp.views.drain import drain_state
 from vrfbgp.views.flow import can_ask, explain_flow, incoming
 from vrfbgp.views.prefix import explain_prefix
 from vrfbgp.views.received import received
@@ -26,6 +27,8 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
         match request.get("command"):
             case "status":
                 return status(core, now)
+            case "drain-state":
+                return drain_state(core, now)
             case "routes":
                 return _routes(core, request)
             case "received":

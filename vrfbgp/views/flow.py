@@ -96,6 +96,8 @@ def _why_elsewhere(core: Core, found: Walk, src: IPAddress) -> str:
     networks = {network.name: network for network in core.intent.networks} if core.intent else {}
     if core.intent is not None and not core.intent.enabled:
         return "external networks are disabled"
+    if is_open(gateway, networks) and not core.drain.steers:
+        return "the node is drained, and all of the gateway's networks are Open"
     if is_open(gateway, networks):
         return "none of the gateway's networks has a route, and all of them are Open"
     if found.rule is not None and core.intent is not None and found.rule.priority < core.intent.rule_priority:

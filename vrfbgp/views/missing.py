@@ -29,6 +29,8 @@ def of_gateway(core: Core, gateway: GatewayIntent, src: IPAddress, dst: IPAddres
     if gateway.isolated:
         found = [_missing(None, problem.text) for problem in gateway.degraded]
         return found or [_missing(None, "the gateway's ranges exclude another gateway's; all is unreachable")]
+    if not core.drain.steers:
+        return [_missing(None, "the node is drained", "take it back: vrfbgp drain --undo")]
     found = list(_rules(core, src))
     for name in gateway.networks:
         found.append(_of_network(core, name, dst))

@@ -11,6 +11,7 @@ from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Problem, Severit
 from vrfbgp.model import Family, Inline
 from vrfbgp.network import Network
 from vrfbgp.steering import addresses_here, is_open
+from vrfbgp.views.drain import drain_state
 from vrfbgp.views.overlap import overlaps
 from vrfbgp.views.peers import peer_status
 from vrfbgp.views.words import (
@@ -37,6 +38,7 @@ def status(core: Core, now: float) -> Json:
     return {
         "node": intent.node if intent else None,
         "enabled": bool(intent and intent.enabled),
+        "drain": drain_state(core, now),
         "networks": [_network(core, intent, n, standing, now) for n in intent.networks] if intent else [],
         "gateways": [_gateway(core, intent, g, standing) for g in intent.gateways] if intent else [],
         "overlaps": overlaps(core),
@@ -161,6 +163,8 @@ def gateway_state(core: Core, intent: Intent, gateway: GatewayIntent) -> Gateway
     waiting = {rule.src for rule, desired, _ in core.reconciler.rules.pending() if desired}
     if any(source in waiting for source in gateway.ranges):
         return GatewayState.WAITING
+    if not core.drain.steers:
+        return GatewayState.DRAINED
     stopped = (NetworkState.DEGRADED, NetworkState.DOWN)
     known = {network.name for network in intent.networks}
     gone = any(n not in known or network_state(core, n) in stopped for n in gateway.networks)

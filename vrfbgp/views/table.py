@@ -131,10 +131,10 @@ class Table:
             few |= dict.fromkeys(self.network.uplinks.bootstrap.get(family, {}))
             if slice_ is not None:
                 few |= dict.fromkeys(nlri for nlri, wanted, _ in slice_.pending() if wanted is None)
-            found.append((family, few))
+            found += [(family, few), (family, self.network.loc.tables[family])]
             for held in self.network.loc.adj_in.values():
                 if adj := held.get(family):
-                    found += [(family, adj.paths), (family, adj.refused)]
+                    found.append((family, adj.refused))
         return found
 
     def state(self, family: Family, nlri: Nlri) -> RouteState | None:

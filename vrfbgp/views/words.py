@@ -51,6 +51,8 @@ class GatewayState(StrEnum):
     """All of them are unreachable, since its ranges exclude another gateway's."""
     WAITING = "waiting"
     """Some of its rules do not stand yet."""
+    DRAINED = "drained"
+    """It is not steered into its networks, as the node is drained."""
     DEGRADED = "degraded"
     """Some of its networks are missing or do not run."""
     OK = "ok"

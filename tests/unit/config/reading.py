@@ -7,8 +7,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from textwrap import dedent
 
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.load import Loaded, read
-from vrfbgp.config.resolve import HostFacts, Refused, resolve
+from vrfbgp.config.resolve import Refused, resolve
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, PeerIntent, Problem, Reason, Severity
 
 HOST = HostFacts("egress-1", ip_address("10.0.0.1"), ip_address("fd00::1"))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.config.reading import HOST, gateway, peer
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.load import read
-from vrfbgp.config.resolve import HostFacts, resolve
+from vrfbgp.config.resolve import resolve
 from vrfbgp.config.schema.effect import Effect, table
 from vrfbgp.config.schema.kinds import KINDS
 from vrfbgp.intent import Intent, SourceMode

@@ -21,7 +21,7 @@ from tests.unit.config.reading import (
     peer_text,
     reasons,
 )
-from vrfbgp.config.resolve import HostFacts
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.filters import FilterRule, Operations, Operator, PrefixMatch
 from vrfbgp.intent import (
     Advertisement,

@@ -6,8 +6,9 @@ import asyncio
 import stat
 from pathlib import Path
 
-from vrfbgp.config.node import HostFacts
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.source import Source
+from vrfbgp.config.understand import understand
 from vrfbgp.events import ConfigLoaded, ConfigRefused
 from vrfbgp.intent import Reason
 
@@ -21,7 +22,7 @@ BROKEN = "{{{ ["
 
 
 def source(config: Path, state: Path) -> Source:
-    return Source([config], state, node="n1", labels={}, host=HostFacts("n1"))
+    return Source([config], state, node="n1", labels={}, host=HostFacts("n1"), understand=understand)
 
 
 def loaded(events: list[object]) -> ConfigLoaded:

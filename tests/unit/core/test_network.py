@@ -90,6 +90,20 @@ def test_only_the_session_that_is_up_is_heard(bench: Bench) -> None:
     assert bench.routes() == {"192.0.2.0/24"}, "the end of an older session"
 
 
+def test_within_a_block_the_last_word_counts(bench: Bench) -> None:
+    bench.up()
+    hop = str(ONE.id.address)
+    one, gone = wire.update(["192.0.2.0/24"], next_hop=hop), wire.update(withdraw=["192.0.2.0/24"])
+    both = wire.update(withdraw=["192.0.2.0/24", "203.0.113.0/24"])
+    bench.hear(gone + both + one + wire.update(["203.0.113.0/24"], next_hop=hop))
+    assert bench.routes() == {"192.0.2.0/24", "203.0.113.0/24"}
+    bench.hear(one + gone + gone)
+    assert bench.routes() == {"203.0.113.0/24"}
+    bench.hear(both + wire.message(nlri=b"\x40\x01\x02"))
+    assert bench.routes() == set(), "what came before the error counts"
+    assert bench.red.sessions[ONE.id].updates == 8
+
+
 def test_a_failed_try_is_remembered_and_ends_nothing(bench: Bench) -> None:
     bench.up()
     bench.announce("192.0.2.0/24")

@@ -382,3 +382,17 @@ def test_p23_a_next_hop_found_missing_puts_the_tables_in_doubt(bench: Bench) -> 
     bench.reconciler.table_read(500, V4, [])
     bench.reconciler.table_read(500, V6, [])
     assert AddRoute(key(P), FIRST_ID + 1) in bench.batch()
+
+
+def test_what_was_set_stands_before_what_is_learned(bench: Bench) -> None:
+    bench.learned(P, A)
+    bench.learned(Q, A)
+    slice_ = bench.reconciler.slices[500, V4, METRIC]
+    group = slice_.desired[P]
+    assert slice_.desired == {P: group, Q: group}
+    slice_.want(P, Inline(3))
+    assert slice_.desired == {P: Inline(3), Q: group}
+    assert (P in slice_.desired, b"\x00" in slice_.desired) == (True, False)
+    slice_.unwant(P)
+    assert slice_.desired == {P: group, Q: group}, "it is learned still"
+    assert sorted(slice_.pending()) == sorted([(P, group, None), (Q, group, None)])

@@ -40,6 +40,7 @@ def of(
     unconfirmed: tuple[Rule, ...] = (),
     tables: tuple[int, ...] = (),
     hold: bool = False,
+    drained: frozenset[Rule] | None = None,
     may_touch: Callable[[Rule], bool] = lambda rule: True,
 ) -> RuleChanges:
     delta: Delta[Rule, bool] = Delta()
@@ -52,6 +53,7 @@ def of(
         unconfirmed=unconfirmed,
         tables=frozenset(tables),
         hold=hold,
+        drained=drained,
     )
 
 
@@ -119,3 +121,26 @@ def test_what_may_not_be_touched_is_not() -> None:
 def test_other_gateways_do_not_wait() -> None:
     others = Rule(Family.IPV4, 102, OTHER, table=501)
     assert of([others], [unreachable(103)]).going == [others]
+
+
+# -- a drained node --------------------------------------------------------------------------------
+
+
+def test_what_is_drained_goes_when_its_unreachable_stands_and_not_at_once_as_anothers_would() -> None:
+    wanted, drained = [unreachable(103), exempt(101)], frozenset({steer(102, 500)})
+    actual = [steer(102, 500), steer(103, 501)]
+    opened = of(actual, wanted, tables=(500, 501), drained=drained)
+    assert opened.misleading == [steer(103, 501)], "only this one leads into a network that is not its own"
+    assert opened.going == []
+    closed = of([*wanted, steer(102, 500)], wanted, tables=(500,), drained=drained)
+    assert (closed.misleading, closed.going) == ([], [steer(102, 500)])
+
+
+def test_on_hold_a_drained_node_loses_what_steers_from_gateways_that_are_closed() -> None:
+    """As long as the config can't be understood, nothing tells what else is wanted."""
+    other = Rule(Family.IPV4, 102, OTHER, table=501)
+    actual = [unreachable(103), exempt(101), steer(102, 500), session(101, 500), other]
+    found = of(actual, [], tables=(500,), hold=True, drained=frozenset())
+    assert (found.misleading, found.going) == ([steer(102, 500)], [])
+    assert of(actual, [], hold=True, drained=frozenset()).going == [steer(102, 500)]
+    assert of(actual, [], hold=True).going == []

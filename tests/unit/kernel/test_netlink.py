@@ -1,4 +1,4 @@
-"""The socket, the reader and the writer against answers that a kernel could give."""
+"""The socket and the reader against answers that a kernel could give."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.unit.kernel.answers import answer, done, message
 from vrfbgp.kernel import uapi
-from vrfbgp.kernel.attributes import packed, packed_u32
-from vrfbgp.kernel.netlink import HEADER, DumpInterrupted, NetlinkSocket
+from vrfbgp.kernel.attributes import packed_u32
+from vrfbgp.kernel.netlink import DumpInterrupted, NetlinkSocket
 from vrfbgp.kernel.reader import Reader
-from vrfbgp.kernel.writer import Writer
 from vrfbgp.model import Family, RouteKey
-from vrfbgp.operations import AddRoute, DeleteNexthop, DeleteRoute, Failure, Operation
 from vrfbgp.requests import ReadNexthops, ReadTable
 
 KEY = RouteKey(500, Family.IPV4, b"\x08\x0a")
-ADD, DELETE = AddRoute(KEY, 7), DeleteRoute(KEY)
 
 
 class Played:
@@ -29,11 +27,8 @@ class Played:
     def __init__(self, *played: bytes | OSError | tuple[bytes, int, int]) -> None:
         self.played = deque(played)
         self.sent: list[bytes] = []
-        self.refuses: OSError | None = None
 
     def send(self, octets: bytes) -> None:
-        if self.refuses:
-            raise self.refuses
         self.sent.append(bytes(octets))
 
     def recvmsg(self, size: int) -> tuple[bytes, list[object], int, tuple[int, int]]:
@@ -56,22 +51,6 @@ def played(*datagrams: bytes | OSError | tuple[bytes, int, int]) -> NetlinkSocke
     made.close()
     made._socket = Played(*datagrams)  # type: ignore[assignment]
     return made
-
-
-def message(kind: int, sequence: int, body: bytes = b"", flags: int = 0) -> bytes:
-    return HEADER.pack(16 + len(body), kind, flags, sequence, 0) + body
-
-
-def answer(sequence: int, number: int = 0, text: str = "") -> bytes:
-    body = struct.pack("=i", -number) + HEADER.pack(60, 24, 0, sequence, 0)
-    if not text:
-        return message(uapi.NLMSG_ERROR, sequence, body, uapi.NLM_F_CAPPED)
-    body += packed(uapi.NLMSGERR_ATTR_MSG, text.encode() + b"\0")
-    return message(uapi.NLMSG_ERROR, sequence, body, uapi.NLM_F_CAPPED | uapi.NLM_F_ACK_TLVS)
-
-
-def done(sequence: int, number: int = 0, flags: int = 0) -> bytes:
-    return message(uapi.NLMSG_DONE, sequence, struct.pack("=i", -number), flags)
 
 
 # -- dumps ---------------------------------------------------------------------------------------
@@ -180,52 +159,3 @@ def test_routes_of_other_tables_are_not_told_should_the_kernel_not_filter(reader
     reader.close()
     reader._socket = played(message(24, 1, body) + done(1))
     assert reader.read(ReadTable(500, Family.IPV4)).routes == ()  # type: ignore[union-attr]
-
-
-# -- the writer ----------------------------------------------------------------------------------
-
-
-def applied(operations: list[Operation], *datagrams: bytes | OSError) -> tuple[Failure, ...]:
-    result = Writer(played(*datagrams)).apply(5, operations)
-    assert result.serial == 5
-    return result.failures
-
-
-def test_all_done() -> None:
-    assert applied([ADD, ADD, DELETE], answer(3)) == ()
-
-
-def test_refusals_are_matched_by_sequence_number() -> None:
-    other = AddRoute(KEY, 8)
-    failures = applied(
-        [ADD, other, DELETE, ADD],
-        answer(2, errno.EINVAL, "Nexthop id does not exist"),
-        answer(4, errno.EEXIST),
-    )
-    assert failures == (
-        Failure(other, errno.EINVAL, "Nexthop id does not exist"),
-        Failure(ADD, errno.EEXIST, ""),
-    )
-
-
-def test_what_is_gone_already_is_deleted() -> None:
-    assert applied([DELETE, DeleteNexthop(7)], answer(1, errno.ESRCH), answer(2, errno.ENOENT)) == ()
-    assert len(applied([DELETE], answer(1, errno.EPERM))) == 1
-    assert len(applied([ADD], answer(1, errno.ENOENT))) == 1
-
-
-def test_lost_answers_are_failures_of_all_that_is_not_known() -> None:
-    failures = applied([ADD, DELETE, ADD], answer(1, errno.EEXIST), OSError(errno.ENOBUFS, "lost"))
-    assert [failure.errno for failure in failures] == [errno.EEXIST, errno.ENOBUFS, errno.ENOBUFS]
-    assert "answer was lost" in failures[1].text
-
-
-def test_a_send_that_fails_fails_its_operations() -> None:
-    made = played()
-    made._socket.refuses = OSError(errno.ENOMEM, "no memory")  # type: ignore[attr-defined]
-    failures = Writer(made).apply(1, [ADD, DELETE]).failures
-    assert [failure.errno for failure in failures] == [errno.ENOMEM] * 2
-
-
-def test_answers_of_another_batch_do_not_count() -> None:
-    assert applied([ADD], answer(4711, errno.EPERM), answer(1)) == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, ip_network
 
 from vrfbgp.events import Negotiated
@@ -37,8 +37,24 @@ def decoder(
 
 
 def decoded(data: bytes, by: Decoder | None = None) -> list[Update | SessionError]:
-    """All that a run of messages comes to."""
-    return list((by or decoder()).block(data))
+    """All that a run of messages comes to, one by one."""
+    return list(one_by_one((by or decoder()).block(data)))
+
+
+def one_by_one(found: Iterable[Update | SessionError]) -> Iterator[Update | SessionError]:
+    """What stands for several messages, as what each of them comes to."""
+    for one in found:
+        if isinstance(one, SessionError) or one.messages == 1:
+            yield one
+            continue
+        (run,) = (*one.withdrawn, *one.announced)
+        assert len(run.nlri) == one.messages
+        for nlri in run.nlri:
+            yield one._replace(
+                withdrawn=tuple(of._replace(nlri=[nlri]) for of in one.withdrawn),
+                announced=tuple(of._replace(nlri=[nlri]) for of in one.announced),
+                messages=1,
+            )
 
 
 def one_update(data: bytes, by: Decoder | None = None) -> Update:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vrfbgp.model import Attributes, Origin, Path, PeerId
-from vrfbgp.rib.best import Selection, Verdict, select
+from vrfbgp.rib.best import Selection, Verdict, select, used
 
 
 def path(
@@ -258,6 +258,11 @@ def test_the_best_is_the_first_of_those_used_whatever_their_number(paths: list[P
     all_used = select(paths, max_paths=16).best
     for most in range(1, 9):
         assert select(paths, max_paths=most).best == all_used[:most]
+
+
+@given(candidates.filter(bool), st.integers(1, 8))
+def test_those_used_are_the_best(paths: list[Path], most: int) -> None:
+    assert used(paths, max_paths=most) == select(paths, max_paths=most).best
 
 
 def test_paths_of_one_peer_have_an_order_too() -> None:

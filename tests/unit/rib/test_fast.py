@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tests.unit.rib import recorded, wire
 from tests.unit.rib.sessions import announced, decoded, decoder, one_update, prefix, withdrawn
-from tests.unit.rib.strategies import Speech, messages, mutated, orderly, speeches
+from tests.unit.rib.strategies import Speech, messages, mutated, orderly, orderly_blocks, speeches
 from vrfbgp.model import Attributes, Family
 from vrfbgp.rib.decode import Update
 from vrfbgp.rib.errors import SessionError
@@ -199,7 +199,7 @@ def test_a_family_that_is_not_carried_plainly_is_declined(family: Family, add_pa
     (other,) = set(Family) - {family}
     native, over = wire.update(["10.0.0.0/8"], ["10.1.0.0/16"]), ipv6()
     for message in (native, over, wire.update(withdraw=["10.0.0.0/8"]), wire.update(withdraw=["::/0"])):
-        data = message * 2
+        data = message * 9
         terms = {"families": list(Family) if add_path else [other], "add_path": [family] if add_path else []}
         assert decoded(data, decoder(**terms)) == decoded(data, decoder(**terms, exact=True))
 
@@ -280,6 +280,113 @@ def test_a_run_longer_than_what_is_decoded_at_once() -> None:
     data = (ordinary * 900 + other) * 2
     assert len(decoded(data)) == 1802
     same(data, PLAIN)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_runs_of_messages_with_one_prefix_each(data: st.DataObject) -> None:
+    """Withdrawals and equal attributes in runs of any length, with anything between them, cut anywhere."""
+    speech = data.draw(speeches)
+    numbers = st.integers(1 << 24, 0xFFFFFFFF)
+    ids = pack("!I", 7) if Family.IPV4 in speech.add_path else b""
+
+    def one(length: int, number: int, stray: bool) -> bytes:
+        kept = number if stray else number >> (32 - length) << (32 - length)
+        return ids + bytes((length,)) + kept.to_bytes(4, "big")[: (length + 7) // 8]
+
+    lengths = st.sampled_from([24, 24, 24, 16, 8, 32, 22, 1, 0]) | st.integers(0, 34)
+    prefixes = st.builds(
+        one, lengths.map(lambda n: min(n, 32)), numbers, st.sampled_from([False] * 15 + [True])
+    )
+    parts: list[bytes] = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        run = data.draw(st.lists(prefixes, max_size=30))
+        attributes = b"".join(data.draw(orderly_blocks(speech))) if data.draw(st.booleans()) else b""
+        announces = bool(attributes)
+        parts += [wire.message(b"", attributes, p) if announces else wire.message(p) for p in run]
+        parts.append(data.draw(st.just(b"") | orderly(speech)))
+    if parts and data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(parts) - 1))
+        if len(parts[at]) > 23:
+            parts[at] = data.draw(mutated(parts[at]))
+    octets = b"".join(parts)
+    same(octets[: data.draw(st.integers(0, len(octets)) | st.just(len(octets)))], speech)
+
+
+PREFIXES = [f"10.{number >> 8}.{number & 255}.0/24" for number in range(200)] + ["0.0.0.0/0", "11.0.0.0/8"]
+
+
+@pytest.mark.parametrize("announced", [False, True])
+def test_a_run_is_few_updates_in_which_every_message_counts(announced: bool) -> None:
+    path = {"as_path": [64501, 7]}
+    messages = [wire.update([p], **path) if announced else wire.update(withdraw=[p]) for p in PREFIXES]
+    found = list(decoder().block(b"".join(messages)))
+    assert len(found) < 20
+    assert sum(one.messages for one in found if isinstance(one, Update)) == len(PREFIXES)
+    same(b"".join(messages), PLAIN)
+
+
+WITHDRAWING = [wire.message(wire.nlri(one)) for one in PREFIXES[:12]]
+ANNOUNCING = [
+    wire.message(b"", wire.attributes(next_hop="192.0.2.1", as_path=[64501]), wire.nlri(one))
+    for one in PREFIXES[:12]
+]
+
+
+@pytest.mark.parametrize("run", [WITHDRAWING, ANNOUNCING])
+@pytest.mark.parametrize("octet", [0, 15, 16, 17, 18, 19, 20, 21, 22])
+@pytest.mark.parametrize("change", [1, -1, 3])
+def test_a_run_ends_before_a_message_that_is_not_as_its_neighbours(
+    run: list[bytes], octet: int, change: int
+) -> None:
+    for place in range(len(run)):
+        altered = bytearray(run[place])
+        altered[octet] = (altered[octet] + change) % 256
+        same(b"".join(run[:place]) + altered + b"".join(run[place + 1 :]), PLAIN)
+
+
+@pytest.mark.parametrize("run", [WITHDRAWING, ANNOUNCING])
+@pytest.mark.parametrize(
+    "nlri", [b"\x10\x0a\x01", b"\x20\x0a\x01\x02\x03", b"\x19\x0a\x01\x02\x80", b"\x17\x0a\x01\x01"]
+)
+def test_lengths_that_are_told_wrong_are_not_put_right_by_what_follows(run: list[bytes], nlri: bytes) -> None:
+    """The prefix has other octets than its message says; or bits behind its length."""
+    prefix_at = 21 if run is WITHDRAWING else len(run[0]) - 4
+    end = prefix_at + 4
+    odd = run[6][:prefix_at] + nlri + run[6][end:]
+    for following in (run[7:], [odd.replace(nlri, wire.nlri("10.0.6.0/24")), *run[7:]]):
+        same(b"".join(run[:6]) + odd + b"".join(following), PLAIN)
+    # the octets that are missing in one message are in the next
+    swapped = [wire.message(*of) for of in _fields_of(run is WITHDRAWING, nlri)]
+    lengths = [one[16:18] for one in swapped]
+    swapped = [one[:16] + length + one[18:] for one, length in zip(swapped, reversed(lengths), strict=True)]
+    same(b"".join(run[:6] + swapped + run[8:]), PLAIN)
+
+
+def _fields_of(withdrawing: bool, nlri: bytes) -> list[tuple[bytes, bytes, bytes]]:
+    attributes = wire.attributes(next_hop="192.0.2.1", as_path=[64501])
+    prefixes = [wire.nlri("10.0.6.0/24"), nlri]
+    return [(one, b"", b"") if withdrawing else (b"", attributes, one) for one in prefixes]
+
+
+def test_a_run_keeps_its_place_among_other_messages() -> None:
+    """The same prefix is withdrawn and announced in turn: the order is what tells whether it is there."""
+    runs = [wire.update(withdraw=PREFIXES[:1]) * 20, wire.update(PREFIXES[:1]) * 20]
+    same(b"".join(runs * 3), PLAIN)
+
+
+def test_messages_of_a_run_may_not_be_longer_than_negotiated() -> None:
+    attributes = wire.attributes(next_hop="192.0.2.1", as_path=[64501]) + wire.attribute(
+        8, bytes(4 * 1008), 0xD0
+    )
+    attributes += LARGE
+    assert len(wire.message(b"", attributes, wire.nlri("10.0.0.0/8"))) == 4096
+    prefixes = ["10.0.0.0/8"] * 12 + ["10.0.0.1/32"] * 2
+    data = b"".join(wire.message(b"", attributes, wire.nlri(one)) for one in prefixes)
+    found = decoded(data)
+    assert len(found) == 13
+    assert isinstance(found[-1], SessionError)
+    assert found == decoded(data, decoder(exact=True))
 
 
 def test_a_message_that_is_declined_keeps_its_place() -> None:

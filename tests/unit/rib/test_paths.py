@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
-from ipaddress import ip_address
+import sys
+from ipaddress import IPv4Address, ip_address
 
+from tests.unit.rib import wire
 from vrfbgp.model import Attributes, Path, PeerId
-from vrfbgp.rib.paths import Paths
+from vrfbgp.rib.paths import Paths, UnreadPath
+from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.rib.unread import Unread
 
 PEER = PeerId("red", ip_address("172.16.1.1"))
 NEXT_HOP = ip_address("172.16.1.1")
@@ -37,3 +41,40 @@ def test_a_peer_that_never_repeats_itself_makes_nothing_grow() -> None:
         paths.path(Attributes(NEXT_HOP, med=med))
     mine = [one for one in gc.get_objects() if isinstance(one, Path) and one.router_id == 7]
     assert len(mine) <= 8192
+
+
+BLOCKS = [wire.attributes(next_hop="172.16.1.1", as_path=[64501, n], med=n) for n in (1, 2)]
+
+
+def unread(block: bytes) -> Unread:
+    return Unread(block, IPv4Address("172.16.1.1"))
+
+
+def test_a_path_of_unread_attributes_is_a_path_in_every_respect() -> None:
+    path, other = map(Paths(PEER, True, 7).path, map(unread, BLOCKS))
+    for block, one in zip(BLOCKS, (path, other), strict=True):
+        plain = Path(PEER, unread(block).read(), True, 7)
+        assert one == plain
+        assert plain == one
+        assert hash(one) == hash(plain)
+        assert repr(one) == repr(plain)
+        assert one.next_hop == plain.next_hop
+        assert (one.peer, one.internal, one.router_id) == (PEER, True, 7)
+        assert one.attributes == plain.attributes
+    assert path != other
+    for asn in (2, 64501, 64502):
+        policy = ImportPolicy(asn, IPv4Address("10.0.0.1"))
+        assert policy.refuses_path(other) is policy.refuses(other.attributes.read())  # type: ignore[attr-defined]
+    assert path == Paths(PEER, True, 7).path(unread(BLOCKS[0]))
+    assert path != Paths(PEER, True, 8).path(unread(BLOCKS[0])), "the same from another router"
+    assert path != Paths(PEER, True, 7).path(Unread(BLOCKS[0], IPv4Address("172.16.1.2")))
+
+
+def test_unread_attributes_are_not_kept_beside_their_octets() -> None:
+    paths = Paths(PEER, True, 7)
+    attributes = unread(BLOCKS[0])
+    path = paths.path(attributes)
+    assert sys.getsizeof(path) <= 48
+    assert not hasattr(path, "__dict__")
+    del paths
+    assert not [one for one in gc.get_referrers(attributes) if isinstance(one, Path | UnreadPath | tuple)]
