@@ -14,7 +14,7 @@ from itertools import groupby
 
 from vrfbgp.model import Family, Nlri, Path, PeerId
 from vrfbgp.rib.policy import ImportPolicy, Refused, received
-from vrfbgp.rib.table import Table, path_of
+from vrfbgp.rib.table import UNLIMITED, Table, path_of
 
 
 class Accepted(Mapping[Nlri, Path]):
@@ -70,16 +70,24 @@ class AdjRibIn:
             path = Path(self.peer, path.attributes, path.internal, path.router_id)
         if self.stale:
             self.stale.difference_update(nlris)
+        if policy.clears(nlris, path):
+            self._accept(nlris, path, policy.most)
+            return
         for judged in policy.judge(self.family, nlris, path):
-            if judged.reason is not None:
-                refused = Refused(judged.path, judged.reason, judged.rule)
-                self.refused.update(dict.fromkeys(judged.nlris, refused))
-                self.paths.count -= self._table.drop(self.peer, judged.nlris)
+            if judged.reason is None:
+                self._accept(judged.nlris, judged.path, policy.most)
                 continue
-            if self.refused and not self.refused.keys().isdisjoint(judged.nlris):
-                for nlri in judged.nlris:
-                    self.refused.pop(nlri, None)
-            self.paths.count += self._table.put(self._fitting(judged.nlris, policy.most), judged.path)
+            refused = Refused(judged.path, judged.reason, judged.rule)
+            self.refused.update(dict.fromkeys(judged.nlris, refused))
+            self.paths.count -= self._table.drop(self.peer, judged.nlris)
+
+    def _accept(self, nlris: list[Nlri], path: Path, most: int) -> None:
+        if self.refused and not self.refused.keys().isdisjoint(nlris):
+            for nlri in nlris:
+                self.refused.pop(nlri, None)
+        if most is not UNLIMITED or self._table.most is not UNLIMITED:
+            nlris = self._fitting(nlris, most)
+        self.paths.count += self._table.put(nlris, path)
 
     def withdraw(self, nlris: Iterable[Nlri]) -> None:
         """The prefixes are no longer announced."""

@@ -6,7 +6,6 @@ first octet can't clear, so that the common "yes" costs little. Guards come firs
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
@@ -19,6 +18,7 @@ from vrfbgp.model import Attributes, Family, IPNetwork, Nlri, Path
 from vrfbgp.rib.paths import UnreadPath
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.rib.route_filter import RouteFilter, Subject, Test, changed, first, prefix_test
+from vrfbgp.rib.table import UNLIMITED
 from vrfbgp.rib.unread import Unread
 from vrfbgp.rib.update import Unsuspected
 
@@ -71,7 +71,7 @@ class ImportPolicy:
     """What is within one of these is refused: the cluster itself."""
     default_route: bool = True
     """A default route may be learned."""
-    most: int = sys.maxsize
+    most: int = UNLIMITED
     """Prefixes that may be accepted, in each family."""
     _local_as_octets: bytes = field(init=False, repr=False, compare=False)
     _ranges: dict[Family, list[Test]] = field(init=False, repr=False, compare=False)
@@ -97,18 +97,22 @@ class ImportPolicy:
         ):
             object.__setattr__(self, name, value)
 
+    def clears(self, nlris: list[Nlri], path: Path) -> bool:
+        """Whether all is taken as it is, by a look that costs little; all else is to be judged."""
+        return (
+            isinstance(nlris, Unsuspected)
+            and not self.rules_v4
+            and self._suspects.isdisjoint(map(_FIRST_OCTET, nlris))
+            and self.refuses_path(path) is None
+        )
+
     def judge(self, family: Family, nlris: list[Nlri], path: Path) -> list[Judged]:
         """What becomes of prefixes that are announced with a path, each of them in one of the answers."""
         reason = self.refuses_path(path)
         if reason is not None:
             return [Judged(nlris, path, reason)]
-        if isinstance(nlris, Unsuspected) and self._suspects.isdisjoint(map(_FIRST_OCTET, nlris)):
-            guarded = [Judged(nlris, path)]
-        else:
-            guarded = [
-                Judged(list(run), path, reason)
-                for reason, run in groupby(nlris, lambda nlri: self.refuses_prefix(family, nlri))
-            ]
+        runs = groupby(nlris, lambda nlri: self.refuses_prefix(family, nlri))
+        guarded = [Judged(list(run), path, reason) for reason, run in runs]
         if not self._filters[family]:
             return guarded
         found: list[Judged] = []

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from vrfbgp.model import NO_ROUTE, Chosen, Family, Nlri, Path, PeerId
 
 UNLIMITED = sys.maxsize
+"""Of numbers of prefixes."""
 _LONGEST_RUN = 4096
 """Prefixes."""
 
