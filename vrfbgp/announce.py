@@ -3,19 +3,21 @@
 An address is announced while it is on this node and its gateway's rules stand; it is taken back before
 they go. The speaker keeps what it was told until it ends, over all its sessions, so only differences are
 sent; when it starts anew it is told everything again. Each session gets an End-of-RIB after them (RFC 4724).
-Learned prefixes are never announced.
+Learned prefixes are never announced. The peer's export filters may hold an address back, or add to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 
+from vrfbgp.filters import FilterRule, Operations
 from vrfbgp.host import Host
-from vrfbgp.intent import Intent
-from vrfbgp.model import Family, IPNetwork, PeerId
+from vrfbgp.intent import Advertisement, Intent, PeerIntent
+from vrfbgp.model import Attributes, Family, IPNetwork, PeerId, nlri_of
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.requests import Announce, SendEndOfRib, SpeakerRequest, Withdraw
+from vrfbgp.rib.route_filter import RouteFilter, Subject, changed, first
 from vrfbgp.steering import addresses_here, host_prefix
 
 Key = tuple[PeerId, IPNetwork]
@@ -27,6 +29,8 @@ class Announcements:
     def __init__(self) -> None:
         self.sent: dict[str, dict[Key, Announce]] = {}
         """By network."""
+        self.refused: dict[Key, FilterRule] = {}
+        """What export filters hold back, and by which rule."""
 
     def forget(self, network: str) -> None:
         """The network's speaker ended, or starts anew: it knows nothing of it."""
@@ -68,6 +72,7 @@ class Announcements:
         """What is to be announced, by network, and what of it must wait for the rules."""
         wanted: dict[str, dict[Key, Announce]] = {}
         held: set[Key] = set()
+        self.refused = {}
         for gateway in intent.gateways:
             if gateway.isolated:
                 continue
@@ -77,10 +82,43 @@ class Announcements:
                         if Family.of(prefix) not in session.families:
                             continue
                         key = session.peer, prefix
-                        wanted.setdefault(name, {})[key] = Announce(*key)
+                        peer = networks[name].sessions[session.peer].intent
+                        announce = exported(peer, prefix, intent.advertisements)
+                        if isinstance(announce, FilterRule):
+                            self.refused[key] = announce
+                            continue
+                        wanted.setdefault(name, {})[key] = announce
                         if gateway.name not in ready:
                             held.add(key)
         return wanted, held
+
+
+def exported(
+    peer: PeerIntent, prefix: IPNetwork, advertisements: Iterable[Advertisement] = ()
+) -> Announce | FilterRule:
+    """What the peer is told of a prefix of ours; or the rule that keeps it from the peer."""
+    added = [c for wanted in advertisements if _covers(wanted.prefix, prefix) for c in wanted.communities]
+    rules = peer.filters.exports(Family.of(prefix))
+    if not added and not rules:
+        return Announce(peer.id, prefix)
+    attributes = changed(Attributes(prefix.network_address), Operations(tuple(added)))
+    subject = Subject(internal=peer.internal, learned=False)
+    rule = first(RouteFilter(rules, subject).rules_for(attributes), nlri_of(prefix))
+    if rule is not None:
+        if not rule.accept:
+            return rule
+        attributes = changed(attributes, rule.operations)
+    return Announce(
+        peer.id,
+        prefix,
+        communities=attributes.communities,
+        large_communities=attributes.large_communities,
+        prepend=rule.operations.prepend if rule else (),
+    )
+
+
+def _covers(wide: IPNetwork, prefix: IPNetwork) -> bool:
+    return prefix.network_address in wide and wide.prefixlen <= prefix.prefixlen
 
 
 def _ends_of_rib(network: Network, held: Set[PeerId]) -> list[SpeakerRequest]:

@@ -182,24 +182,33 @@ def routes(
         str | None,
         typer.Option("--state", help="installed, pending, failed, blocked, leaving or unused."),
     ] = None,
+    received: Annotated[
+        bool,
+        typer.Option("--received", help="Each peer's own announcements: taken, or refused by which rule."),
+    ] = False,
     limit: Annotated[int, typer.Option("--limit", min=0, help="How many prefixes; 0: all.")] = 1000,
     run_dir: RunDir = RUN_DIR,
     as_json: AsJson = False,
 ) -> None:
     """What a network's peers announced, and what became of it."""
-    request: Json = {"command": "routes", "network": network, "within": within, "state": state}
+    if received and state is not None:
+        raise typer.BadParameter(
+            "--state is about the table, not about what was received", param_hint="--state"
+        )
+    of = "received" if received else "routes"
+    request: Json = {"command": of, "network": network, "within": within, "state": state}
     found = _ask(run_dir, request | {"limit": limit or LARGEST_PAGE})
-    rows = found["routes"]
+    rows = found[of]
     while found["next"] is not None and (not limit or len(rows) < limit):
         page = {"offset": found["next"], "limit": limit - len(rows) if limit else LARGEST_PAGE}
         found = _ask(run_dir, request | page)
-        rows += found["routes"]
-    found["routes"] = rows
+        rows += found[of]
+    found[of] = rows
 
     def show(page: Page) -> None:
-        from vrfbgp.show.routes import show_routes
+        from vrfbgp.show.routes import show_received, show_routes
 
-        show_routes(page, found)
+        (show_received if received else show_routes)(page, found)
 
     _print(found, as_json, show)
 

@@ -364,10 +364,10 @@ class Core:
             if network.tick(now):
                 self._replan = True
                 self._notes.append(Note(Code.IN_SYNC, f"network {name}", "routes that went are swept"))
+            self._replan |= network.limits_changed
         self._replan |= self.host.forgive_hops(now)
         self.repairs.settle(now)
-        self._replan |= self.drain.tick(now)
-        self._replan |= self.planner.footings.is_due(now)
+        self._replan |= self.drain.tick(now) | self.planner.footings.is_due(now)
         urgent = [
             deletion
             for network in self.networks.values()

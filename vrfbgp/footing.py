@@ -29,7 +29,6 @@ class Footing:
 
     peer: PeerIntent
     attachment: Attachment
-    device: str
     lost: float | None = None
     """Since when it is not reached that way; None: it is."""
 
@@ -52,7 +51,7 @@ class Footings:
         problems: list[Problem] = []
         for peer, attachment in wanted:
             if attachment is not None and self._carries(attachment):
-                self._known[peer.id] = Footing(peer, attachment, self._host.name(attachment.ifindex))
+                self._known[peer.id] = Footing(peer, attachment)
                 continue
             old = before.get(peer.id)
             if old is not None and old.peer == peer and peer.id in held:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from vrfbgp.filters import Community, Rules
 from vrfbgp.model import METRIC, Family, IPAddress, IPNetwork, PeerId
 
 
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     MISSING_FILTER = "missing-filter"
     MISSING_SECRET = "missing-secret"
     MISSING_POOL = "missing-pool"
+    MISSING_COMMUNITY = "missing-community"
     MISSING_AS = "missing-as"
     MISSING_NODE = "missing-node"
     NO_PEER = "no-peer"
@@ -47,6 +49,9 @@ class Reason(StrEnum):
     NOT_ACTED_ON = "not-acted-on"
     NOT_ENABLED = "not-enabled"
     NO_EFFECT = "no-effect"
+    NEAR_LIMIT = "near-limit"
+    MAX_PREFIXES = "max-prefixes"
+    MAX_ROUTES = "max-routes"
 
 
 class Severity(StrEnum):
@@ -103,6 +108,47 @@ class SourceMode(StrEnum):
     EXPLICIT = "explicit"
 
 
+class LimitAction(StrEnum):
+    """What happens when a peer announces more than it may."""
+
+    WARN = "Warn"
+    DROP = "Drop"
+    RESTART = "Restart"
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixLimit:
+    """How many prefixes a peer may announce in each family (`maxPrefixes`)."""
+
+    limit: int
+    action: LimitAction = LimitAction.WARN
+    restart_after: float | None = None
+    """Seconds that a session rests after RESTART; None: until the peer's config changes."""
+
+    @property
+    def enforced(self) -> int | None:
+        """What is not exceeded; None: nothing is dropped."""
+        return None if self.action is LimitAction.WARN else self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFilters:
+    """The rules of all BGPFilters that a peer names, in order."""
+
+    import_v4: Rules = ()
+    import_v6: Rules = ()
+    export_v4: Rules = ()
+    export_v6: Rules = ()
+
+    def imports(self, family: Family) -> Rules:
+        """For what the peer announces."""
+        return self.import_v4 if family is Family.IPV4 else self.import_v6
+
+    def exports(self, family: Family) -> Rules:
+        """For what is announced to it."""
+        return self.export_v4 if family is Family.IPV4 else self.export_v6
+
+
 @dataclass(frozen=True, slots=True)
 class PeerIntent:
     """One session to hold. Times are in seconds."""
@@ -130,6 +176,8 @@ class PeerIntent:
     next_hop_mode: NextHopMode = NextHopMode.AUTO
     allowed_local_as: int = 0
     """numAllowedLocalASNumbers: how often the local AS may be in a received AS_PATH."""
+    filters: PeerFilters = PeerFilters()
+    max_prefixes: PrefixLimit | None = None
     degraded: tuple[Problem, ...] = ()
     """If not empty, no session is held, for these reasons."""
 
@@ -163,6 +211,12 @@ class NetworkIntent:
     """Have the next best paths ready in the kernel, at metric + 1."""
     stale_time: int = 120
     """Seconds that paths of a restarting peer are kept at most, whatever time it asks for."""
+    refused_ranges: tuple[IPNetwork, ...] = ()
+    """Prefixes within these are not learned: those of the cluster, unless they may be."""
+    default_route: bool = True
+    """A default route may be learned."""
+    max_routes: int | None = None
+    """How many prefixes may be learned in each family, from all peers together."""
     degraded: tuple[Problem, ...] = ()
     """If not empty, the network has no session and no route, for these reasons."""
 
@@ -186,6 +240,14 @@ class GatewayIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class Advertisement:
+    """What is announced within a prefix carries these communities (`prefixAdvertisements`)."""
+
+    prefix: IPNetwork
+    communities: tuple[Community, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """All that the config wants of this node."""
 
@@ -197,6 +259,7 @@ class Intent:
     gateways: tuple[GatewayIntent, ...] = ()
     cluster: tuple[IPNetwork, ...] = ()
     """Destinations that a gateway reaches by main: pods, services, nodes."""
+    advertisements: tuple[Advertisement, ...] = ()
     problems: tuple[Problem, ...] = ()
     """Everything worth telling, those of the objects above included."""
     partial: bool = False

@@ -7,82 +7,41 @@ anything be deleted from its table that an earlier life of ours left there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from ipaddress import IPv4Address
+from math import inf
 
+from vrfbgp import limits
 from vrfbgp.events import (
     DownCause,
     DownKind,
-    Negotiated,
     Refresh,
     RefreshPhase,
     SessionDown,
     SessionUp,
     Updates,
 )
-from vrfbgp.intent import NetworkIntent, PeerIntent
+from vrfbgp.intent import LimitAction, NetworkIntent, Problem
+from vrfbgp.limits import Level
 from vrfbgp.model import Family, Nlri, PeerId
 from vrfbgp.requests import ResetSession, SessionConfig
 from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.errors import Fault, SessionError
 from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.paths import Paths
-from vrfbgp.rib.policy import ImportPolicy
+from vrfbgp.rib.table import UNLIMITED
 from vrfbgp.rib.update import Update
-from vrfbgp.uplinks import Attachment, Uplinks
+from vrfbgp.session import Session, import_policy
+from vrfbgp.uplinks import Uplinks
 
 SYNC_TIME = 60.0
 """Seconds that a peer has for its End-of-RIB before the network counts as in sync without it."""
 
+MAX_PREFIXES = 6, 1
+"""Cease, Maximum Number of Prefixes Reached (RFC 4486)."""
 LOST = DownCause(DownKind.UPLINK_LOST, text="its device, or the address it speaks from, is gone or down")
 _RETAINING = frozenset({DownKind.CONNECTION_LOST, DownKind.HOLD_TIMER})
 """Ends of a session that a gracefully restarting peer may cause (RFC 4724 4.2)."""
-
-
-@dataclass
-class Session:
-    """What is known of one peer."""
-
-    peer: PeerId
-    """The same object as long as the session is wanted, as that of its intent is not."""
-    intent: PeerIntent
-    policy: ImportPolicy
-    deadline: float
-    """Until when the network waits for this peer's End-of-RIB."""
-    state: str = "idle"
-    epoch: int = 0
-    """That of the session that is up; 0: none is."""
-    negotiated: Negotiated | None = None
-    decoder: Decoder | None = None
-    paths: Paths | None = None
-    since: float = 0.0
-    """When the session came up, or went down."""
-    last_error: DownCause | None = None
-    ended: set[Family] = field(default_factory=set)
-    """Families in which the peer said End-of-RIB."""
-    stale_until: float | None = None
-    """When paths kept from before a restart are given up; None: there are none."""
-    peer_restarts: bool = False
-    """Stale paths stem from an end of the peer's making, not from that of our own speaker."""
-    end_of_rib_due: bool = False
-    """We owe this session our own End-of-RIB."""
-    unreached: bool = False
-    """What the session stands on is lost (`footing`)."""
-    ifindex: int | None = None
-    """The device that it was, or will be, begun on."""
-    renewing: bool = False
-    """We asked for its end, to begin it again."""
-    updates: int = 0
-    faults_told: int = 0
-
-    @property
-    def up(self) -> bool:
-        return self.epoch > 0
-
-    @property
-    def works(self) -> bool:
-        """It is up, and the peer can be reached."""
-        return self.up and not self.unreached
 
 
 class Network:
@@ -98,6 +57,10 @@ class Network:
         """What the speaker was last told."""
         self.speaking = False
         """The speaker runs and takes announcements."""
+        self._levels: dict[PeerId | None, Level] = {}
+        """How near the limits are that there are, the network's own under None."""
+        self.limits_changed = False
+        """Something is to be told of a limit, or a session is to rest, or to rest no longer."""
         self._dead: list[PeerId] = []
         self._mourned: list[PeerId] = []
         self.configure(intent, now)
@@ -105,25 +68,39 @@ class Network:
     def configure(self, intent: NetworkIntent, now: float) -> None:
         """Take over a new config: peers that are gone lose their paths, changed policies are applied."""
         self.intent = intent
-        self.loc.configure(intent.max_paths, intent.backup_routes)
+        self.loc.configure(intent.max_paths, intent.backup_routes, intent.max_routes or UNLIMITED)
         wanted = {peer.id: peer for peer in intent.peers if not peer.degraded}
         for gone in self.sessions.keys() - wanted.keys():
             self._end(gone)
         for peer_id, peer in wanted.items():
-            policy = ImportPolicy(peer.local_as, IPv4Address(peer.router_id), peer.allowed_local_as)
             session = self.sessions.get(peer_id)
             if session is None:
+                policy = import_policy(intent, peer)
                 self.sessions[peer_id] = Session(peer_id, peer, policy, now + SYNC_TIME, since=now)
                 continue
+            if session.intent != peer:
+                session.beyond, session.rests_until = False, None
             session.intent = peer
-            if policy != session.policy:
-                session.policy = policy
-                self.loc.reconsider(peer_id, policy)
+            self._apply_policy(session, session.policy.subject.device)
 
     def attach(self, uplinks: Uplinks) -> None:
         """Links, addresses or the user's own routes changed."""
         self.uplinks = uplinks
         self.loc.set_reach(uplinks.reach)
+        for peer, attachment in uplinks.attachments.items():
+            if peer in self.sessions:
+                self._apply_policy(self.sessions[peer], attachment.device)
+
+    def _apply_policy(self, session: Session, device: str | None) -> None:
+        policy = import_policy(self.intent, session.intent, device)
+        if policy != session.policy:
+            session.policy = policy
+            self.loc.reconsider(session.peer, policy)
+
+    def rests(self, peer: PeerId) -> bool:
+        """Whether the peer announced more than it may, and is to have no session for a while."""
+        session = self.sessions.get(peer)
+        return session is not None and session.rests_until is not None
 
     # -- what the speaker says --
 
@@ -140,6 +117,8 @@ class Network:
         session.since, session.deadline = now, now + SYNC_TIME
         session.ended, session.end_of_rib_due = set(), True
         session.faults_told = 0
+        for adj in self.loc.adj_in.get(event.peer, {}).values():
+            adj.dropped = False
         for family in set(Family) - event.negotiated.families:
             self.loc.forget(event.peer, family)
         if session.stale_until is not None:
@@ -174,6 +153,8 @@ class Network:
                 self._withdraw(session, gone)
             self._apply(session, paths, found)
         self._withdraw(session, gone)
+        if self._look_at_limits(session):
+            resets.append(ResetSession(event.peer, *MAX_PREFIXES))
         return resets
 
     def new_faults(self, peer: PeerId) -> list[Fault]:
@@ -209,6 +190,10 @@ class Network:
         session.last_error = event.cause
         if not event.epoch:
             return False
+        if session.beyond and session.rests_until is None and session.intent.max_prefixes is not None:
+            rest = session.intent.max_prefixes.restart_after
+            session.rests_until = inf if rest is None else now + rest
+            self.limits_changed = True
         negotiated = session.negotiated
         restart = negotiated.restart if negotiated else None
         if restart is not None and negotiated is not None and not restart.families & negotiated.families:
@@ -294,6 +279,9 @@ class Network:
     def tick(self, now: float) -> bool:
         """Let what is overdue happen; whether the network just came in sync."""
         for peer, session in self.sessions.items():
+            if session.rests_until is not None and session.rests_until <= now:
+                session.beyond, session.rests_until = False, None
+                self._at(peer, Level.BELOW)
             if session.stale_until is not None and session.stale_until <= now:
                 session.stale_until = None
                 if session.up:
@@ -334,9 +322,43 @@ class Network:
     def deadlines(self) -> list[float]:
         """Times at which `tick` has, or had, something to do."""
         times = [s.stale_until for s in self.sessions.values() if s.stale_until is not None]
+        times += [s.rests_until for s in self.sessions.values() if s.rests_until not in (None, inf)]
         if not self.in_sync:
             times += [s.deadline for s in self.sessions.values()]
         return times
+
+    def limit_problems(self) -> Iterator[Problem]:
+        """What is to be told of limits, and from now on is."""
+        self.limits_changed = False
+        for peer, session in self.sessions.items():
+            found = self._levels.get(peer, Level.BELOW)
+            yield from limits.peer_problem(session.intent, found, resting=session.rests_until is not None)
+        yield from limits.network_problem(self.intent, self._levels.get(None, Level.BELOW))
+
+    def _look_at_limits(self, session: Session) -> bool:
+        """See how near the limits are; whether the session is to end for it."""
+        limit = session.intent.max_prefixes
+        if limit is None and self.intent.max_routes is None:
+            return False
+        adjs = self.loc.adj_in.get(session.peer, {}).values()
+        found = max((limits.peer_level(session.intent, adj) for adj in adjs), default=Level.BELOW)
+        self._at(session.peer, found)
+        self._at(None, self._network_level())
+        if found is not Level.BEYOND or session.beyond or limit is None:
+            return False
+        session.beyond = limit.action is LimitAction.RESTART
+        return session.beyond
+
+    def _at(self, peer: PeerId | None, found: Level) -> None:
+        self.limits_changed |= found is not self._levels.get(peer, Level.BELOW)
+        self._levels[peer] = found
+
+    def _network_level(self) -> Level:
+        dropped = any(adj.dropped for of in self.loc.adj_in.values() for adj in of.values())
+        return max(
+            limits.level(len(table), self.intent.max_routes, dropped=dropped and len(table) >= table.most)
+            for table in self.loc.tables.values()
+        )
 
     def _withdraw(self, session: Session, gone: dict[Family, list[Nlri]]) -> None:
         for family, nlris in gone.items():
@@ -365,26 +387,6 @@ class Network:
         del self.sessions[peer]
         self._bury(peer)
         self.loc.forget(peer)
-
-
-def session_config(peer: PeerIntent, attachment: Attachment, device: str) -> SessionConfig:
-    """A session with everything decided: where it speaks from, and on which device."""
-    return SessionConfig(
-        peer=peer.id,
-        description=peer.name,
-        peer_as=peer.peer_as,
-        local_as=peer.local_as,
-        router_id=peer.router_id,
-        local_address=attachment.local,
-        source_interface=device if attachment.on_link else None,
-        families=peer.families,
-        hold_time=peer.hold_time,
-        keepalive_time=peer.keepalive_time,
-        restart_time=peer.restart_time,
-        password=peer.password,
-        ttl_security=peer.ttl_security,
-        multihop=peer.multihop or not attachment.on_link,
-    )
 
 
 def _complete(session: Session) -> bool:

@@ -18,11 +18,12 @@ from vrfbgp.footing import Footings
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, Problem, Reason, Severity
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
-from vrfbgp.network import LOST, Network, session_config
+from vrfbgp.network import LOST, Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
 from vrfbgp.operations import AddRoute, AddRule, DeleteRule, ReplaceRoute, Step
 from vrfbgp.requests import ConfigureSpeaker, ResetSession, SessionConfig, SpeakerRequest
+from vrfbgp.session import session_config
 from vrfbgp.steering import gateway_rules, session_rule
 from vrfbgp.uplinks import attach
 
@@ -57,6 +58,7 @@ class Planner:
             for family, routes in networks[name].uplinks.bootstrap.items():
                 self.routes.bootstrap(place, family, routes)
             problems += self._obstacles(name, place)
+            problems += networks[name].limit_problems()
         self._plan_sessions(intent, networks, problems, now)
         tables = {name: place.table for name, place in self.places.items()}
         rules = set(gateway_rules(intent, tables)) if intent.enabled else set()
@@ -161,7 +163,7 @@ class Planner:
                 (peer, network.uplinks.attachments.get(peer.id))
                 for network in placed.values()
                 for peer in network.intent.peers
-                if not peer.degraded
+                if not peer.degraded and not network.rests(peer.id)
             ),
             held,
             now,
@@ -191,7 +193,7 @@ class Planner:
             rule = session_rule(
                 intent.rule_priority, attachment.local, peer.id, self.places[peer.id.network].table
             )
-            self._sessions[peer.id.network][session_config(peer, attachment, footing.device)] = rule
+            self._sessions[peer.id.network][session_config(peer, attachment)] = rule
 
     def _plan_places(self, networks: dict[str, Network], problems: list[Problem]) -> bool:
         """Give each network the place that its config asks for; whether one has to wait for its."""

@@ -26,6 +26,8 @@ class Attachment:
     ifindex: int
     local: IPAddress
     on_link: bool
+    device: str = ""
+    """The name of the device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ def _attach_peer(
         if isinstance(local, Problem):
             return local
         _add_connected(attached, bootstrap)
-        return Attachment(peer.id, attached[0].ifindex, local, True)
+        on = attached[0].ifindex
+        return Attachment(peer.id, on, local, True, host.name(on))
     ifindex = _remote_device(network, peer, host, bootstrap)
     if ifindex is None or device not in (None, ifindex):
         return _unreachable(
@@ -88,7 +91,9 @@ def _attach_peer(
             f"{network.table}, or set reachableBy or bootstrapRoutes",
         )
     local = _local_address(peer, host, ifindex, None)
-    return local if isinstance(local, Problem) else Attachment(peer.id, ifindex, local, False)
+    if isinstance(local, Problem):
+        return local
+    return Attachment(peer.id, ifindex, local, False, host.name(ifindex))
 
 
 def _remote_device(

@@ -175,6 +175,8 @@ class Router:
         prepend: Iterable[int] = (),
         med: int | None = None,
         local_preference: int | None = None,
+        communities: Iterable[str] = (),
+        large_communities: Iterable[str] = (),
     ) -> None:
         """Originate prefixes; the attributes are set on the way out, so that any value goes."""
         lines: list[str] = []
@@ -187,6 +189,10 @@ class Router:
             settings.append(f"set metric {med}")
         if local_preference is not None:
             settings.append(f"set local-preference {local_preference}")
+        if words := " ".join(communities):
+            settings.append(f"set community {words}")
+        if words := " ".join(large_communities):
+            settings.append(f"set large-community {words}")
         for prefix in prefixes:
             lines += self._forget_settings(prefix)
             self.announced[prefix] = 0

@@ -75,3 +75,8 @@ def node(name: str, address: str, **labels: str) -> Manifest:
 def pool(name: str, cidr: str, **spec: Any) -> Manifest:
     """An IPPool."""
     return manifest(CALICO, "IPPool", name, {"cidr": cidr, **spec})
+
+
+def bgp_filter(name: str, **rules: list[dict[str, Any]]) -> Manifest:
+    """A BGPFilter, with rules by `importV4`, `exportV4`, `importV6`, `exportV6`."""
+    return manifest(CALICO, "BGPFilter", name, dict(rules))

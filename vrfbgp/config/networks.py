@@ -8,7 +8,7 @@ from vrfbgp.config.objects import Entry, Objects
 from vrfbgp.config.schema.network import ExternalNetwork
 from vrfbgp.config.switches import Switches
 from vrfbgp.intent import NetworkIntent, PeerIntent, Problem, Reason, StaticBootstrap
-from vrfbgp.model import RESERVED_TABLES
+from vrfbgp.model import RESERVED_TABLES, IPNetwork
 
 _PATH = ("spec", "routeTableIndex")
 
@@ -18,6 +18,7 @@ def networks_of(
     node: NodeIdentity,
     switches: Switches,
     peers: dict[str, list[PeerIntent]],
+    cluster: tuple[IPNetwork, ...],
     findings: Findings,
 ) -> tuple[NetworkIntent, ...]:
     """All networks, sorted by name; one without a peer on this node is degraded."""
@@ -53,6 +54,9 @@ def networks_of(
             metric=spec.metric,
             backup_routes=spec.backup_routes == "Enabled",
             stale_time=spec.stale_time,
+            refused_ranges=() if spec.cluster_prefixes == "Accept" else cluster,
+            default_route=spec.default_route == "Accept",
+            max_routes=spec.max_routes,
             degraded=tuple(reasons),
         )
     return tuple(found.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from vrfbgp.config.filters import filters_of
 from vrfbgp.config.findings import Findings, degrading
 from vrfbgp.config.node import NodeIdentity
 from vrfbgp.config.objects import Entry, Objects
@@ -12,7 +13,7 @@ from vrfbgp.config.schema.effect import neglected
 from vrfbgp.config.schema.network import ExternalNetwork
 from vrfbgp.config.schema.peer import BGPPeer, BGPPeerSpec
 from vrfbgp.config.secrets import password_of
-from vrfbgp.intent import NextHopMode, PeerIntent, Problem, Reason, SourceMode
+from vrfbgp.intent import LimitAction, NextHopMode, PeerIntent, PrefixLimit, Problem, Reason, SourceMode
 from vrfbgp.model import Family, IPAddress, PeerId
 
 _HOLD_TIME = 90
@@ -74,6 +75,7 @@ def _peer(
     address = spec.peer_ip.address
     source, source_address = _source(entry, node, address, findings)
     password = _password(entry, objects, told)
+    known = {found.name: found.model for found in objects.filters if not found.broken}
     for problem in told:
         findings.tell(problem)
     return PeerIntent(
@@ -94,6 +96,8 @@ def _peer(
         ttl_security=spec.ttl_security,
         next_hop_mode=_next_hop_mode(spec),
         allowed_local_as=spec.num_allowed_local_as_numbers,
+        filters=filters_of(known[name] for name in spec.filters if name in known),
+        max_prefixes=_prefix_limit(spec),
         degraded=(*reasons, *told),
     )
 
@@ -154,6 +158,11 @@ def _password(entry: Entry[BGPPeer], objects: Objects, told: list[Problem]) -> s
         text = f"{why[:1].upper()}{why[1:]}. There is no session without the password."
         told.append(entry.degraded(Reason.MISSING_SECRET, text, *path))
     return password
+
+
+def _prefix_limit(spec: BGPPeerSpec) -> PrefixLimit | None:
+    limit = spec.max_prefixes
+    return PrefixLimit(limit.limit, LimitAction(limit.action), limit.restart_after) if limit else None
 
 
 def _hold_time(spec: BGPPeerSpec) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vrfbgp.config.advertisements import advertisements_of
 from vrfbgp.config.cluster import cluster_of
 from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.findings import Findings, ordered
@@ -41,8 +42,10 @@ def resolve(
     identity = identify(objects, node, labels, host, findings)
     found = switches(objects, node, longest_list(objects.gateways), findings)
     peers = peers_of(objects, identity, findings)
-    networks = networks_of(objects, identity, found, peers, findings)
+    cluster = cluster_of(objects, identity)
+    networks = networks_of(objects, identity, found, peers, cluster, findings)
     gateways = gateways_of(objects, identity, findings)
+    advertisements = advertisements_of(objects, node, findings)
     if peers and identity.made_up_router_id:
         findings.tell(_made_up_router_id(identity))
     problems = ordered((*objects.problems, *findings.told, *findings.exclusions))
@@ -54,7 +57,8 @@ def resolve(
         rule_priority=found.priority,
         networks=networks,
         gateways=gateways,
-        cluster=cluster_of(objects, identity),
+        cluster=cluster,
+        advertisements=advertisements,
         problems=problems,
     )
 

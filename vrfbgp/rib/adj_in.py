@@ -13,10 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from vrfbgp.model import Family, Nlri, Path, PeerId
-from vrfbgp.rib.policy import ImportPolicy
-from vrfbgp.rib.refusal import Refusal
-from vrfbgp.rib.table import Table, path_of
-from vrfbgp.rib.update import Unsuspected
+from vrfbgp.rib.policy import ImportPolicy, Refused, received
+from vrfbgp.rib.table import UNLIMITED, Table, path_of
 
 
 class Accepted(Mapping[Nlri, Path]):
@@ -55,8 +53,10 @@ class AdjRibIn:
         self.family: Family = table.family
         self.paths = Accepted(peer, table)
         """Accepted by policy."""
-        self.refused: dict[Nlri, tuple[Path, Refusal]] = {}
+        self.refused: dict[Nlri, Refused] = {}
         self.stale: set[Nlri] = set()
+        self.dropped = False
+        """Some had no room and were not kept: memory has a bound."""
         self._table = table
 
     def __len__(self) -> int:
@@ -70,21 +70,23 @@ class AdjRibIn:
             path = Path(self.peer, path.attributes, path.internal, path.router_id)
         if self.stale:
             self.stale.difference_update(nlris)
-        refusal = policy.refuses_path(path)
-        if refusal is not None:
-            self._refuse(nlris, path, refusal)
+        if policy.clears(nlris, path):
+            self._accept(nlris, path, policy.most)
             return
-        if not isinstance(nlris, Unsuspected):
-            reasons = [policy.refuses_prefix(self.family, nlri) for nlri in nlris]
-            if any(reasons):
-                judged = list(zip(nlris, reasons, strict=True))
-                nlris = [nlri for nlri, reason in judged if reason is None]
-                for nlri, reason in judged:
-                    if reason is not None:
-                        self._refuse([nlri], path, reason)
+        for judged in policy.judge(self.family, nlris, path):
+            if judged.reason is None:
+                self._accept(judged.nlris, judged.path, policy.most)
+                continue
+            refused = Refused(judged.path, judged.reason, judged.rule)
+            self.refused.update(dict.fromkeys(judged.nlris, refused))
+            self.paths.count -= self._table.drop(self.peer, judged.nlris)
+
+    def _accept(self, nlris: list[Nlri], path: Path, most: int) -> None:
         if self.refused and not self.refused.keys().isdisjoint(nlris):
             for nlri in nlris:
                 self.refused.pop(nlri, None)
+        if most is not UNLIMITED or self._table.most is not UNLIMITED:
+            nlris = self._fitting(nlris, most)
         self.paths.count += self._table.put(nlris, path)
 
     def withdraw(self, nlris: Iterable[Nlri]) -> None:
@@ -97,9 +99,21 @@ class AdjRibIn:
                 self.refused.pop(nlri, None)
         self.paths.count -= self._table.drop(self.peer, nlris)
 
-    def _refuse(self, nlris: list[Nlri], path: Path, refusal: Refusal) -> None:
-        self.refused.update(dict.fromkeys(nlris, (path, refusal)))
-        self.paths.count -= self._table.drop(self.peer, nlris)
+    def _fitting(self, nlris: list[Nlri], most: int) -> list[Nlri]:
+        """What there is room for: all that is there already, and of the rest the first."""
+        room, everywhere = most - self.paths.count, self._table.most - len(self._table)
+        if len(nlris) <= min(room, everywhere):
+            return nlris
+        found = []
+        for nlri in dict.fromkeys(nlris):
+            more, new = nlri not in self.paths, nlri not in self._table
+            if more > room or new > everywhere:
+                self.dropped = True
+                continue
+            found.append(nlri)
+            room -= more
+            everywhere -= new
+        return found
 
     def mark_stale(self) -> None:
         """All that is here must be announced again to stay."""
@@ -116,12 +130,13 @@ class AdjRibIn:
         self.paths.count -= self._table.drop(self.peer, list(self.paths))
         self.refused.clear()
         self.stale.clear()
+        self.dropped = False
 
     def reconsider(self, policy: ImportPolicy) -> None:
         """Ask a new policy about everything."""
         stale = self.stale.copy()
-        received = [*self.paths.pairs(), *((nlri, path) for nlri, (path, _) in self.refused.items())]
-        for _, items in groupby(received, lambda pair: id(pair[1])):
+        all_ = [*self.paths.pairs(), *((nlri, refused.path) for nlri, refused in self.refused.items())]
+        for _, items in groupby(all_, lambda pair: id(pair[1])):
             nlris, paths = zip(*items, strict=True)
-            self.announce(nlris, paths[0], policy)
+            self.announce(nlris, received(paths[0]), policy)
         self.stale = stale

@@ -18,7 +18,7 @@ from vrfbgp.rib.nexthops import NextHops
 from vrfbgp.rib.policy import ImportPolicy
 from vrfbgp.rib.reach import Reach, Resolution
 from vrfbgp.rib.refusal import Refusal
-from vrfbgp.rib.table import Change, Table, paths_of
+from vrfbgp.rib.table import UNLIMITED, Change, Table, paths_of
 
 
 class LocRib:
@@ -87,8 +87,11 @@ class LocRib:
             self._note(adj.family, adj.paths)
             self._note(adj.family, adj.refused)
 
-    def configure(self, max_paths: int, backups: bool) -> None:
-        """How many paths are used together, and whether the next best ones are chosen too."""
+    def configure(self, max_paths: int, backups: bool, most: int = UNLIMITED) -> None:
+        """How many paths are used together, whether the next best ones are chosen too, and how many prefixes
+        may be learned in each family."""
+        for table in self.tables.values():
+            table.most = most
         if (max_paths, backups) != (self.max_paths, self.backups):
 
             def configured() -> None:

@@ -27,6 +27,12 @@ class Refusal(StrEnum):
     """We are the ORIGINATOR_ID: it comes back from a route reflector (RFC 4456 8)."""
     MARTIAN = "martian"
     """No destination of unicast traffic between networks (RFC 6890)."""
+    FILTER = "filter"
+    """A rule of a BGPFilter rejects it."""
+    CLUSTER_PREFIX = "cluster-prefix"
+    """It is within the cluster itself: pods, services or nodes."""
+    DEFAULT_ROUTE = "default-route"
+    """The network takes no default route."""
     BOOTSTRAP = "bootstrap-route"
     """The network's own connected or configured route has this prefix."""
 
@@ -43,6 +49,10 @@ REMEDIES = {
     Refusal.OWN_AS: "raise numAllowedLocalASNumbers of the BGPPeer if this is meant",
     Refusal.OWN_ORIGINATOR: "nothing to do: this is our own route",
     Refusal.MARTIAN: "the peer should not announce it",
+    Refusal.FILTER: "change the filter if this is not meant; an edit applies to what was received already",
+    Refusal.CLUSTER_PREFIX: "set clusterPrefixes: Accept in the ExternalNetwork if this is meant; packets to "
+    "the cluster's own ranges never take the network's table",
+    Refusal.DEFAULT_ROUTE: "set defaultRoute: Accept in the ExternalNetwork if this is meant",
     Refusal.BOOTSTRAP: "nothing to do: the connected route leads there",
 }
 """What to do about each."""

@@ -14,12 +14,15 @@ All paths of a peer have one and the same object for it: peers are told apart by
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vrfbgp.model import NO_ROUTE, Chosen, Family, Nlri, Path, PeerId
 
+UNLIMITED = sys.maxsize
+"""Of numbers of prefixes."""
 _LONGEST_RUN = 4096
 """Prefixes."""
 
@@ -81,6 +84,8 @@ class Table(Mapping[Nlri, Chosen]):
         self.entries: dict[Nlri, Entry] = {}
         self.held: frozenset[Nlri] = frozenset()
         """Prefixes that no learned route may have."""
+        self.most = UNLIMITED
+        """Prefixes that there may be. Who puts them sees to it."""
         self._choose = choose
         self._changes: list[Change] = []
 

@@ -26,6 +26,32 @@ def show_routes(page: Page, found: Json) -> None:
         page.line("There are more: ask with a higher --limit (0: all), --within PREFIX or --state STATE.")
 
 
+def show_received(page: Page, found: Json) -> None:
+    """Print the pages of `views.received`, put together."""
+    rows = found["received"]
+    page.line(f"Network {found['network']}: {count(len(rows), 'path', 'paths')} received")
+    if rows:
+        page.gap()
+        page.table(
+            ("PREFIX@", "PEER", "STATE", "REASON", "RULE", "NEXT HOP@", "AS PATH"),
+            (
+                (
+                    row["prefix"],
+                    row["peer"],
+                    row["state"],
+                    row["reason"] or "",
+                    row["rule"] or "",
+                    row["next_hop"],
+                    row["as_path"],
+                )
+                for row in rows
+            ),
+        )
+    if found["next"] is not None:
+        page.gap()
+        page.line("There are more: ask with a higher --limit (0: all), or --within PREFIX.")
+
+
 def _lines(row: Json) -> list[tuple[object, ...]]:
     """The first next hop beside the prefix, the others below, and then those that stand ready for them."""
     hops = row["next_hops"] or [{"gateway": "", "device": "", "peer": ""}]

@@ -132,6 +132,8 @@ def _announced(gateway: Json) -> str:
     if addresses:
         more = f" and {len(addresses) - 3} more" if len(addresses) > 3 else ""
         return ", ".join(addresses[:3]) + more
+    if gateway["refused"]:
+        return f"refused by {', '.join(sorted({held['rule'] for held in gateway['refused']}))}"
     return "not yet" if gateway["addresses"] else "none is here"
 
 

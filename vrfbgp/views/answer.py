@@ -10,6 +10,7 @@ from vrfbgp.model import IPAddress, IPNetwork, KernelRoute
 from vrfbgp.views.drain import drain_state
 from vrfbgp.views.flow import can_ask, explain_flow, incoming
 from vrfbgp.views.prefix import explain_prefix
+from vrfbgp.views.received import received
 from vrfbgp.views.routes import PAGE, routes
 from vrfbgp.views.status import status
 from vrfbgp.views.table import RouteState
@@ -30,6 +31,8 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
                 return drain_state(core, now)
             case "routes":
                 return _routes(core, request)
+            case "received":
+                return _received(core, request)
             case "explain-prefix":
                 network = _network(core, request)
                 return explain_prefix(core, network, _prefix(request.get("prefix")))
@@ -52,6 +55,17 @@ def _routes(core: Core, request: Json) -> Json:
         offset=_number(request.get("offset", 0)),
         within=None if within is None else _prefix(within),
         state=None if state is None else _state(state),
+    )
+
+
+def _received(core: Core, request: Json) -> Json:
+    within = request.get("within")
+    return received(
+        core,
+        _network(core, request),
+        limit=_number(request.get("limit", PAGE)),
+        offset=_number(request.get("offset", 0)),
+        within=None if within is None else _prefix(within),
     )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 from vrfbgp.core import Core
 from vrfbgp.intent import Intent, PeerIntent, Problem, Severity
-from vrfbgp.network import Network, Session
+from vrfbgp.network import Network
 from vrfbgp.notification import describe
 from vrfbgp.rib.adj_in import AdjRibIn
 from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.session import Session
 from vrfbgp.views.advice import advice
 from vrfbgp.views.words import Json, PeerState, about, announced, endpoint
 
@@ -96,7 +97,7 @@ def _local_address(network: Network | None, peer: PeerIntent) -> str | None:
 def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
     """Prefixes received, accepted by import policy, refused by it; and of the accepted, the unusable."""
     adjs = list(loc.adj_in.get(peer.id, {}).values()) if loc else []
-    refused = Counter(reason.value for adj in adjs for _, reason in adj.refused.values())
+    refused = Counter(reason.value for adj in adjs for _, reason, _ in adj.refused.values())
     unusable: Counter[str] = Counter()
     for adj in adjs:
         assert loc is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vrfbgp.core import Core
 from vrfbgp.model import Family, IPNetwork, Nlri, Path, PeerId, nlri_of
 from vrfbgp.rib.best import Verdict
+from vrfbgp.rib.policy import Altered
 from vrfbgp.rib.refusal import REMEDIES, Refusal
 from vrfbgp.views.table import Hop, Owner, RouteState, Table
 from vrfbgp.views.words import Json, attributes, endpoint, kernel_words, peer_name
@@ -74,9 +75,9 @@ def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) 
         if adj is None:
             continue
         if nlri in adj.refused:
-            path, refusal = adj.refused[nlri]
-            stale = nlri in adj.stale
-            found.append((2, _path(table, peer, path, None, refusal, stale=stale, backup=False)))
+            path, refusal, rule = adj.refused[nlri]
+            told = _path(table, peer, path, None, refusal, stale=nlri in adj.stale, backup=False)
+            found.append((2, told | {"rule": rule}))
         elif nlri in adj.paths:
             path = adj.paths[nlri]
             unusable = loc.ineligible(family, nlri, path)
@@ -119,6 +120,7 @@ def _path(
         "backup": backup,
         "verdict": verdict.value if verdict else "refused",
         "reason": refusal.value if refusal else None,
+        "rule": path.rule if isinstance(path, Altered) else None,
         "text": WHY[verdict] if verdict else _because(table, path, refusal),
         "remedy": REMEDIES[refusal] if refusal else None,
         "internal": path.internal,
@@ -140,6 +142,9 @@ _TEXTS = {
     Refusal.OWN_AS: "our own AS is in its AS path ({as_path})",
     Refusal.OWN_ORIGINATOR: "we are its originator",
     Refusal.MARTIAN: "no unicast packet may be sent to such a prefix",
+    Refusal.FILTER: "a rule of a BGPFilter rejects it",
+    Refusal.CLUSTER_PREFIX: "it is within the cluster's own ranges: pods, services or nodes",
+    Refusal.DEFAULT_ROUTE: "the network takes no default route",
     Refusal.BOOTSTRAP: "the network's own connected or configured route has this prefix",
 }
 

@@ -46,7 +46,7 @@ def routes(
     for at, family, nlri in _from(table.sources(), offset):
         if at == offset + SCAN or len(rows) == limit:
             break
-        if nlri is None or (within is not None and not _is_within(family, nlri, within)):
+        if nlri is None or (within is not None and not is_within(family, nlri, within)):
             continue
         found = table.state(family, nlri)
         if found is not None and state in (None, found):
@@ -79,7 +79,8 @@ def _from(sources: Sources, offset: int) -> Iterator[tuple[int, Family, Nlri | N
         start += len(held)
 
 
-def _is_within(family: Family, nlri: Nlri, within: IPNetwork) -> bool:
+def is_within(family: Family, nlri: Nlri, within: IPNetwork) -> bool:
+    """Whether `within` covers a prefix."""
     if Family.of(within) is not family or nlri[0] < within.prefixlen:
         return False
     return network_of(family, nlri).network_address in within

@@ -131,6 +131,16 @@ def _gateway(core: Core, intent: Intent, gateway: GatewayIntent, standing: tuple
         for sent in announced(core, name)
         if sent.prefix.network_address in here
     ]
+    refused = [
+        {
+            "address": str(prefix.network_address),
+            "network": peer.network,
+            "peer": endpoint(peer),
+            "rule": rule.name,
+        }
+        for (peer, prefix), rule in core.announcements.refused.items()
+        if peer.network in gateway.networks and prefix.network_address in here
+    ]
     return {
         "name": gateway.name,
         "ranges": prefixes(gateway.ranges),
@@ -140,6 +150,7 @@ def _gateway(core: Core, intent: Intent, gateway: GatewayIntent, standing: tuple
         "closed": not is_open(gateway, networks),
         "addresses": [str(address) for address in sorted(here, key=lambda a: (a.version, int(a)))],
         "announced": told,
+        "refused": refused,
         "problems": about(f"EgressGateway {gateway.name}", standing),
     }
 

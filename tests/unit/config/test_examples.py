@@ -57,14 +57,12 @@ def test_minimal_is_topology_a() -> None:
 
 def test_the_example_uses_every_kind() -> None:
     used = re.findall(r"^kind: (\w+)$", _example(), re.MULTILINE)
-    assert {kind.name for kind in KINDS} - {"BGPFilter"} == set(used)
+    assert {kind.name for kind in KINDS} == set(used)
 
 
 def test_the_example_shows_every_field_that_is_acted_on() -> None:
     shown = set(re.findall(r"[A-Za-z0-9]+", _example()))
     for kind in KINDS:
-        if kind.name == "BGPFilter":
-            continue
         missing = [
             field.path
             for field in (table(kind.spec) if kind.spec else ())

@@ -22,7 +22,19 @@ from tests.unit.config.reading import (
     reasons,
 )
 from vrfbgp.config.facts import HostFacts
-from vrfbgp.intent import Intent, NextHopMode, Reason, Severity, SourceMode, StaticBootstrap
+from vrfbgp.filters import FilterRule, Operations, Operator, PrefixMatch
+from vrfbgp.intent import (
+    Advertisement,
+    Intent,
+    LimitAction,
+    NextHopMode,
+    PeerFilters,
+    PrefixLimit,
+    Reason,
+    Severity,
+    SourceMode,
+    StaticBootstrap,
+)
 from vrfbgp.model import Family, PeerId
 
 P0 = """
@@ -276,7 +288,6 @@ class TestPeers:
             (peer_text().replace("  asNumber: 65001\n", ""), Reason.MISSING_AS, "spec.asNumber"),
             (peer_text("filters: [f]"), Reason.MISSING_FILTER, "spec.filters[0]"),
             (ours(peer_text("passive: true")), Reason.NOT_ACTED_ON, "spec.passive"),
-            (ours(peer_text("maxPrefixes: {limit: 10}")), Reason.NOT_ACTED_ON, "spec.maxPrefixes"),
         ],
     )
     def test_degraded(self, files: Files, text: str, reason: Reason, path: str) -> None:
@@ -285,27 +296,92 @@ class TestPeers:
         assert (found[0].reason, found[0].place.path, found[0].severity) == (reason, path, Severity.DEGRADED)
         assert set(found) <= set(intent.problems)
 
-    def test_a_filter_that_is_there_is_not_applied_yet(self, files: Files) -> None:
-        rules = """
+    def test_p16_filters_become_rules_in_their_order(self, files: Files) -> None:
+        servers = """
         apiVersion: projectcalico.org/v3
         kind: BGPFilter
-        metadata: {name: f}
-        spec: {importV4: [{action: Reject, cidr: 10.0.0.0/8, matchOperator: In}]}
+        metadata: {name: servers}
+        spec:
+          importV4:
+            - {action: Accept, cidr: 10.0.0.0/8, matchOperator: In, prefixLength: {min: 16}, peerType: eBGP,
+               source: RemotePeers, interface: eth*, communities: {values: ["65000:1", "1:2:3"]},
+               asPathPrefix: [1.1, 7], priority: 20000,
+               operations: [{addCommunity: {value: "65000:2"}}, {prependASPath: {prefix: [5, 6]}}]}
+            - {action: Reject}
+          exportV6: [{action: Reject, cidr: 2001:db8::/32, matchOperator: Equal}]
         """
-        intent = files.intent(joined(ENABLED, RED, rules, peer_text("filters: [f]")))
-        (problem,) = peer(intent, "red-1").degraded
-        assert (problem.reason, problem.place.path) == (Reason.NOT_ACTED_ON, "spec.filters")
+        others = """
+        apiVersion: projectcalico.org/v3
+        kind: BGPFilter
+        metadata: {name: others}
+        spec: {importV4: [{action: Accept}]}
+        """
+        intent = files.intent(joined(ENABLED, RED, others, servers, peer_text("filters: [servers, others]")))
+        found = peer(intent, "red-1")
+        assert not found.degraded
+        assert found.filters == PeerFilters(
+            import_v4=(
+                FilterRule(
+                    "servers importV4[0]",
+                    True,
+                    PrefixMatch(ip_network("10.0.0.0/8"), Operator.IN, 16, 32),
+                    internal=False,
+                    learned=True,
+                    interface="eth*",
+                    communities=((65000, 1), (1, 2, 3)),
+                    as_path_prefix=(65537, 7),
+                    priority=20000,
+                    operations=Operations(((65000, 2),), (5, 6)),
+                ),
+                FilterRule("servers importV4[1]", False),
+                FilterRule("others importV4[0]", True),
+            ),
+            export_v6=(
+                FilterRule(
+                    "servers exportV6[0]",
+                    False,
+                    PrefixMatch(ip_network("2001:db8::/32"), Operator.EQUAL, 0, 128),
+                ),
+            ),
+        )
 
-    @pytest.mark.parametrize("field", ["maxRoutes: 10", "clusterPrefixes: Reject", "defaultRoute: Reject"])
-    def test_limits_of_a_network_degrade_its_peers(self, files: Files, field: str) -> None:
-        red = ours(RED).replace("500", f"500, {field}")
-        intent = files.intent(joined(ENABLED, red, peer_text()))
-        (problem,) = peer(intent, "red-1").degraded
-        assert (problem.subject, problem.reason) == ("ExternalNetwork red", Reason.NOT_ACTED_ON)
-        assert not network(intent, "red").degraded
+    def test_communities_of_announcements_by_name_and_value(self, files: Files) -> None:
+        text = """
+        apiVersion: projectcalico.org/v3
+        kind: BGPConfiguration
+        metadata: {name: default}
+        spec:
+          communities: [{name: ours, value: "65000:7"}]
+          prefixAdvertisements: [{cidr: 10.50.0.0/24, communities: [ours, "1:2:3", nobodys]}]
+        """
+        intent = files.intent(joined(ENABLED, RED, text, peer_text()))
+        assert intent.advertisements == (Advertisement(ip_network("10.50.0.0/24"), ((65000, 7), (1, 2, 3))),)
+        (problem,) = intent.problems
+        assert (problem.reason, problem.place.path, problem.severity) == (
+            Reason.MISSING_COMMUNITY,
+            "spec.prefixAdvertisements[0].communities[2]",
+            Severity.NOTICE,
+        )
+
+    def test_x11_limits(self, files: Files) -> None:
+        red = ours(RED).replace("500", "500, maxRoutes: 10, defaultRoute: Reject, clusterPrefixes: Accept")
+        cluster = """
+        apiVersion: vrfbgp.io/v1alpha1
+        kind: BGPConfiguration
+        metadata: {name: default}
+        spec: {clusterCIDRs: [10.48.0.0/16]}
+        """
+        one = ours(peer_text("maxPrefixes: {limit: 10, action: Restart, restartAfter: 30s}"))
+        intent = files.intent(joined(ENABLED, red, YELLOW, cluster, one))
+        assert peer(intent, "red-1").max_prefixes == PrefixLimit(10, LimitAction.RESTART, 30)
+        found = network(intent, "red")
+        assert (found.max_routes, found.default_route, found.refused_ranges) == (10, False, ())
+        yellow = network(intent, "yellow")
+        assert (yellow.max_routes, yellow.default_route) == (None, True)
+        assert ip_network("10.48.0.0/16") in yellow.refused_ranges
 
     @pytest.mark.parametrize(
-        "field", ["clusterPrefixes: Accept", "defaultRoute: Accept", "backupRoutes: Enabled"]
+        "field", ["clusterPrefixes: Reject", "defaultRoute: Reject", "backupRoutes: Enabled"]
     )
     def test_what_limits_nothing_degrades_nothing(self, files: Files, field: str) -> None:
         red = ours(RED).replace("500", f"500, {field}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from tests.unit.core.nodes import host, network, peer
 from vrfbgp.announce import Announcements
 from vrfbgp.events import Negotiated, SessionUp
+from vrfbgp.filters import FilterRule, Operations, Operator, PrefixMatch
 from vrfbgp.host import Host
-from vrfbgp.intent import GatewayIntent, Intent
+from vrfbgp.intent import Advertisement, GatewayIntent, Intent, PeerFilters
 from vrfbgp.model import Family
 from vrfbgp.network import Network
 from vrfbgp.requests import Announce, SendEndOfRib, SessionConfig, SpeakerRequest, Withdraw
@@ -36,11 +38,20 @@ class Bench:
     def __init__(self) -> None:
         self.announcements = Announcements()
         self.red = speaking()
+        self.advertisements: tuple[Advertisement, ...] = ()
+
+    def filter(self, *rules: FilterRule) -> None:
+        """From now on these are the peer's export rules."""
+        filtered = replace(ONE, filters=PeerFilters(export_v4=rules))
+        self.red.configure(replace(self.red.intent, peers=(filtered,)), 0.0)
 
     def ask(
         self, *gateways: GatewayIntent, node: Host = HERE, ready: frozenset[str] = READY
     ) -> list[SpeakerRequest]:
-        intent = Intent("node1", True, networks=(self.red.intent,), gateways=gateways)
+        networks = (self.red.intent,)
+        intent = Intent(
+            "node1", True, networks=networks, gateways=gateways, advertisements=self.advertisements
+        )
         return self.announcements.requests(intent, node, {"red": self.red}, ready)[0]
 
 
@@ -100,3 +111,38 @@ def test_a_network_that_goes_takes_back_everything(bench: Bench) -> None:
     bench.ask(GATEWAY)
     assert bench.announcements.withdraw_all("red") == [Withdraw(ONE.id, ADDRESS)]
     assert bench.announcements.withdraw_all("red") == []
+
+
+def test_p16_an_export_filter_holds_an_address_back_and_lets_it_go_again(bench: Bench) -> None:
+    reject = FilterRule("quiet exportV4[0]", False, PrefixMatch(ADDRESS, Operator.IN, 0, 32))
+    bench.ask(GATEWAY)
+    bench.filter(reject)
+    assert bench.ask(GATEWAY) == [Withdraw(ONE.id, ADDRESS)]
+    assert bench.announcements.refused == {(ONE.id, ADDRESS): reject}
+    bench.filter(FilterRule("other exportV4[0]", False, internal=True))
+    assert bench.ask(GATEWAY) == [Announce(ONE.id, ADDRESS)]
+    assert bench.announcements.refused == {}
+
+
+def test_p16_what_an_export_rule_adds_goes_out(bench: Bench) -> None:
+    bench.ask(GATEWAY)
+    bench.filter(FilterRule("loud", True, operations=Operations(((65000, 7), (1, 2, 3)), (65010,))))
+    assert bench.ask(GATEWAY) == [
+        Announce(
+            ONE.id,
+            ADDRESS,
+            communities=((65000, 7),),
+            large_communities=((1, 2, 3),),
+            prepend=(65010,),
+        )
+    ]
+
+
+def test_communities_of_prefix_advertisements_go_with_what_is_within_and_filters_see_them(
+    bench: Bench,
+) -> None:
+    wide, other = ip_network("10.50.0.0/24"), ip_network("10.51.0.0/24")
+    bench.advertisements = (Advertisement(wide, ((65000, 1),)), Advertisement(other, ((65000, 2),)))
+    assert bench.ask(GATEWAY)[0] == Announce(ONE.id, ADDRESS, communities=((65000, 1),))
+    bench.filter(FilterRule("tagged", False, communities=((65000, 1),)))
+    assert bench.ask(GATEWAY) == [Withdraw(ONE.id, ADDRESS)]

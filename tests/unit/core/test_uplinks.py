@@ -35,7 +35,7 @@ def reasons(intent: NetworkIntent, node: Host = NODE) -> list[Reason]:
 def test_a_peer_on_a_link() -> None:
     found = attach(network(peer("172.16.1.140")), NODE)
     one = peer("172.16.1.140")
-    assert found.attachments == {one.id: Attachment(one.id, ETH1, ip_address("172.16.1.10"), True)}
+    assert found.attachments == {one.id: Attachment(one.id, ETH1, ip_address("172.16.1.10"), True, "eth1")}
     assert found.bootstrap[V4] == {nlri("172.16.1.0/24"): Inline(ETH1, None, ip_address("172.16.1.10"))}
     assert found.reach.uplinks == found.reach.running == {ETH1}
     assert found.problems == ()
@@ -106,7 +106,7 @@ def test_an_explicit_and_the_nodes_address() -> None:
 def test_a_device_route_without_an_address_of_its_own_takes_the_uplinks() -> None:
     node = host({"eth0": "", "eth1": "172.16.1.10/24"}, route("100.64.7.7/32 dev 3"))
     assert only(network(peer("100.64.7.7")), node) == Attachment(
-        peer("100.64.7.7").id, 3, ip_address("172.16.1.10"), True
+        peer("100.64.7.7").id, 3, ip_address("172.16.1.10"), True, "eth1"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vrfbgp.filters import FilterRule, Operations
 from vrfbgp.model import Attributes, Chosen, Family, Member, Path, PeerId, nlri_of
 from vrfbgp.rib.adj_in import AdjRibIn
 from vrfbgp.rib.policy import ImportPolicy, is_martian
@@ -128,7 +129,7 @@ def test_it_is_what_one_prefix_after_the_other_would_make_of_it(script: list[Any
                     accepted.pop(nlri, None)
                     refused.pop(nlri, None)
                     if reason:
-                        refused[nlri] = one, reason
+                        refused[nlri] = one, reason, ""
                     else:
                         accepted[nlri] = one
                 safe = not any(is_martian(Family.IPV4, nlri) for nlri in nlris)
@@ -153,3 +154,18 @@ def test_a_path_equal_to_the_one_that_is_there_does_not_take_its_place() -> None
     kept = made.paths[P]
     made.announce(Unsuspected([P, Q]), path(64501), POLICY)
     assert made.paths[P] is made.paths[Q] is kept
+
+
+def test_p16_new_rules_are_asked_about_the_path_as_it_came() -> None:
+    made = adj()
+    tag = FilterRule("tag", True, operations=Operations(prepend=(65010,)))
+    keep = FilterRule("keep", False)
+    one = path(64501)
+    made.announce([P], one, replace(POLICY, rules_v4=(tag,)))
+    assert made.paths[P].attributes.as_path == ((2, (65010, 64501)),)
+    made.reconsider(replace(POLICY, rules_v4=(replace(tag, name="again"),)))
+    assert made.paths[P].attributes.as_path == ((2, (65010, 64501)),)
+    made.reconsider(replace(POLICY, rules_v4=(keep,)))
+    assert made.refused == {P: (one, Refusal.FILTER, "keep")}
+    made.reconsider(POLICY)
+    assert (made.paths, made.refused) == ({P: one}, {})

@@ -12,6 +12,7 @@ from vrfbgp.config.schema.peer import Password
 from vrfbgp.config.schema.scalars import (
     Address,
     Bool,
+    CommunityValue,
     EnabledDisabled,
     Int,
     Items,
@@ -37,13 +38,13 @@ class ServiceBlock(Strict):
 
 
 class Community(Strict):
-    name: Text = ""
-    value: Text = ""
+    name: Annotated[Text, ACTED] = ""
+    value: Annotated[CommunityValue, ACTED]
 
 
 class PrefixAdvertisement(Strict):
-    cidr: Network | None = None
-    communities: Annotated[tuple[Text, ...], Items] = ()
+    cidr: Annotated[Network | None, ACTED] = None
+    communities: Annotated[tuple[Text, ...], Items, ACTED] = ()
 
 
 class BGPConfigurationSpec(Strict):
@@ -68,8 +69,8 @@ class BGPConfigurationSpec(Strict):
         Annotated[Text, one_of("None", "NodeIP")],
         Remark("no session is waited for, all are opened from here"),
     ] = "None"
-    communities: Annotated[tuple[Community, ...], Items, _GATEWAYS_ONLY] = ()
-    prefix_advertisements: Annotated[tuple[PrefixAdvertisement, ...], Items, _GATEWAYS_ONLY] = ()
+    communities: Annotated[tuple[Community, ...], Items, ACTED] = ()
+    prefix_advertisements: Annotated[tuple[PrefixAdvertisement, ...], Items, ACTED] = ()
     service_load_balancer_aggregation: Annotated[EnabledDisabled, _GATEWAYS_ONLY] = "Enabled"
     ignored_interfaces: Annotated[tuple[Text, ...], Items] = ()
     local_workload_peering_ipv4: Annotated[Address | None, Field(alias="localWorkloadPeeringIPV4")] = None

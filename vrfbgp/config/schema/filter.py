@@ -2,72 +2,65 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Resource, Strict
-from vrfbgp.config.schema.faults import exclusive, out_of_range, wrong_type
-from vrfbgp.config.schema.scalars import AsNumber, Int, Items, Network, Text, one_of, shown, within
+from vrfbgp.config.schema.effect import ACTED, Remark
+from vrfbgp.config.schema.faults import exclusive, wrong_type
+from vrfbgp.config.schema.scalars import AsNumber, CommunityValue, Int, Items, Network, Text, one_of, within
 
 _PRIORITY = within(1, 2147483646)
 
 
-def _community(text: str) -> str:
-    parts = [int(part) for part in text.split(":")] if re.fullmatch(r"\d{1,10}(:\d{1,10}){1,2}", text) else []
-    bound = 0xFFFF if len(parts) == 2 else 0xFFFFFFFF
-    if not parts or max(parts) > bound:
-        raise out_of_range(f"must be a community as 65000:100 or 65000:1:2, is {shown(text)}")
-    return text
-
-
-CommunityValue = Annotated[Text, AfterValidator(_community)]
-
-
 class PrefixLength(Strict):
-    min: Annotated[Int, within(0, 128)] | None = None
-    max: Annotated[Int, within(0, 128)] | None = None
+    min: Annotated[Annotated[Int, within(0, 128)] | None, ACTED] = None
+    max: Annotated[Annotated[Int, within(0, 128)] | None, ACTED] = None
 
 
 class CommunityMatch(Strict):
-    values: Annotated[tuple[CommunityValue, ...], Items]
+    values: Annotated[tuple[CommunityValue, ...], Items, ACTED]
 
 
 class AddCommunity(Strict):
-    value: CommunityValue
+    value: Annotated[CommunityValue, ACTED]
 
 
 class PrependAsPath(Strict):
-    prefix: Annotated[tuple[AsNumber, ...], Items]
+    prefix: Annotated[tuple[AsNumber, ...], Items, ACTED]
 
 
 class SetPriority(Strict):
-    value: Annotated[Int, _PRIORITY]
+    value: Annotated[Int, _PRIORITY, ACTED]
 
 
 class Operation(Strict):
     """One change of an accepted route."""
 
-    add_community: AddCommunity | None = None
-    prepend_as_path: Annotated[PrependAsPath | None, Field(alias="prependASPath")] = None
-    set_priority: SetPriority | None = None
+    add_community: Annotated[AddCommunity | None, ACTED] = None
+    prepend_as_path: Annotated[PrependAsPath | None, Field(alias="prependASPath"), ACTED] = None
+    set_priority: Annotated[
+        SetPriority | None, Remark("all routes of a network have one metric (ExternalNetwork.spec.metric)")
+    ] = None
 
 
 class FilterRule(Strict):
     """The first rule whose every condition holds decides; a route that none matches is accepted."""
 
-    action: Annotated[Text, one_of("Accept", "Reject")]
-    cidr: Network | None = None
-    match_operator: Annotated[Text, one_of("Equal", "NotEqual", "In", "NotIn")] | None = None
-    prefix_length: PrefixLength | None = None
-    source: Annotated[Text, one_of("RemotePeers")] | None = None
-    interface: Text = ""
-    peer_type: Annotated[Text, one_of("eBGP", "iBGP")] | None = None
-    communities: CommunityMatch | None = None
-    as_path_prefix: Annotated[tuple[AsNumber, ...], Items] = ()
-    priority: Annotated[Int, _PRIORITY] | None = None
-    operations: Annotated[tuple[Operation, ...], Items] = ()
+    action: Annotated[Text, one_of("Accept", "Reject"), ACTED]
+    cidr: Annotated[Network | None, ACTED] = None
+    match_operator: Annotated[Annotated[Text, one_of("Equal", "NotEqual", "In", "NotIn")] | None, ACTED] = (
+        None
+    )
+    prefix_length: Annotated[PrefixLength | None, ACTED] = None
+    source: Annotated[Annotated[Text, one_of("RemotePeers")] | None, ACTED] = None
+    interface: Annotated[Text, ACTED] = ""
+    peer_type: Annotated[Annotated[Text, one_of("eBGP", "iBGP")] | None, ACTED] = None
+    communities: Annotated[CommunityMatch | None, ACTED] = None
+    as_path_prefix: Annotated[tuple[AsNumber, ...], Items, ACTED] = ()
+    priority: Annotated[Annotated[Int, _PRIORITY] | None, ACTED] = None
+    operations: Annotated[tuple[Operation, ...], Items, ACTED] = ()
 
     @model_validator(mode="after")
     def _holds_together(self) -> FilterRule:
@@ -83,10 +76,10 @@ class FilterRule(Strict):
 
 
 class BGPFilterSpec(Strict):
-    export_v4: Annotated[tuple[FilterRule, ...], Items] = ()
-    import_v4: Annotated[tuple[FilterRule, ...], Items] = ()
-    export_v6: Annotated[tuple[FilterRule, ...], Items] = ()
-    import_v6: Annotated[tuple[FilterRule, ...], Items] = ()
+    export_v4: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
+    import_v4: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
+    export_v6: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
+    import_v6: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
 
     @model_validator(mode="after")
     def _families(self) -> BGPFilterSpec:

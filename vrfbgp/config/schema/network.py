@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Limits
+from vrfbgp.config.schema.effect import ACTED, OURS
 from vrfbgp.config.schema.faults import wrong_type
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -50,12 +50,9 @@ class ExternalNetworkSpec(Strict):
     bootstrap_routes: Annotated[tuple[BootstrapRoute, ...], Items, OURS, ACTED] = ()
     max_paths: Annotated[Annotated[Int, within(1, 256)], OURS, ACTED] = 16
     backup_routes: Annotated[EnabledDisabled, OURS, ACTED] = "Enabled"
-    max_routes: Annotated[Annotated[Int, within(1, 2**31 - 1)] | None, OURS, Limits()] = None
-    default_route: Annotated[Annotated[Text, one_of("Accept", "Reject")], OURS, Limits()] = "Accept"
-    cluster_prefixes: Annotated[
-        Annotated[Text, one_of("Reject", "Accept")] | None, OURS, Limits(("Accept",))
-    ] = None
-    """None: as if Reject, once it is acted on."""
+    max_routes: Annotated[Annotated[Int, within(1, 2**31 - 1)] | None, OURS, ACTED] = None
+    default_route: Annotated[Annotated[Text, one_of("Accept", "Reject")], OURS, ACTED] = "Accept"
+    cluster_prefixes: Annotated[Annotated[Text, one_of("Reject", "Accept")], OURS, ACTED] = "Reject"
     stale_time: Annotated[Annotated[Seconds, within(0, 4095)], OURS, ACTED] = 120
     metric: Annotated[Annotated[Int, within(1, 2**32 - 2)], OURS, ACTED] = METRIC
     """The next one is that of the backup routes."""

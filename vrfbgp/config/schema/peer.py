@@ -45,9 +45,9 @@ class Password(Strict):
 class MaxPrefixes(Strict):
     """How many prefixes a peer may announce, and what happens beyond."""
 
-    limit: Annotated[Int, within(1, 2**31 - 1)]
-    action: Annotated[Text, one_of("Warn", "Drop", "Restart")] = "Warn"
-    restart_after: Seconds | None = None
+    limit: Annotated[Int, within(1, 2**31 - 1), ACTED]
+    action: Annotated[Text, one_of("Warn", "Drop", "Restart"), ACTED] = "Warn"
+    restart_after: Annotated[Seconds | None, ACTED] = None
 
 
 class BGPPeerSpec(Strict):
@@ -76,7 +76,7 @@ class BGPPeerSpec(Strict):
     ttl_security: Annotated[Annotated[Uint8, within(1, 255)] | None, ACTED] = None
     """Hops between the peers, 1 if they share a link (RFC 5082)."""
     reachable_by: Annotated[Address | None, ACTED] = None
-    filters: Annotated[tuple[Reference, ...], Items, Limits(), Remark("a BGPFilter is not applied yet")] = ()
+    filters: Annotated[tuple[Reference, ...], Items, ACTED] = ()
     failure_detection_mode: Annotated[
         Annotated[Text, one_of("None", "BFDIfDirectlyConnected")], Remark("there is no BFD")
     ] = "None"
@@ -91,7 +91,7 @@ class BGPPeerSpec(Strict):
     extensions: Annotated[StringMap, Remark("they are for BIRD's templates")] = Field(default_factory=dict)
 
     hold_time: Annotated[Annotated[Seconds, within(0, 65535)] | None, OURS, ACTED] = None
-    max_prefixes: Annotated[MaxPrefixes | None, OURS, Limits()] = None
+    max_prefixes: Annotated[MaxPrefixes | None, OURS, ACTED] = None
     passive: Annotated[Bool, OURS, Limits()] = False
     source_ip: Annotated[Address | None, Field(alias="sourceIP"), OURS, ACTED] = None
     source_interface: Annotated[InterfaceName, OURS, ACTED] = ""

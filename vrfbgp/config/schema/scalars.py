@@ -221,6 +221,16 @@ def _items(value: Any) -> tuple[Any, ...]:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
+
+
+def _community(text: str) -> str:
+    parts = [int(part) for part in text.split(":")] if re.fullmatch(r"\d{1,10}(:\d{1,10}){1,2}", text) else []
+    bound = 0xFFFF if len(parts) == 2 else 0xFFFFFFFF
+    if not parts or max(parts) > bound:
+        raise out_of_range(f"must be a community as 65000:100 or 65000:1:2, is {shown(text)}")
+    return text
+
+
 Int = Annotated[int, BeforeValidator(_integer)]
 Uint8 = Annotated[Int, within(0, 255)]
 Int32 = Annotated[Int, within(-(2**31), 2**31 - 1)]
@@ -250,3 +260,5 @@ InterfaceName = Annotated[Text, AfterValidator(_interface_name)]
 StringMap = Annotated[dict[str, str], BeforeValidator(_string_map)]
 Items = BeforeValidator(_items)
 """Before a `tuple[X, ...]`: only a list of YAML will do, no string."""
+CommunityValue = Annotated[Text, AfterValidator(_community)]
+"""A standard community, or a large one of three numbers (RFC 1997, RFC 8092)."""
