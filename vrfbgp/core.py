@@ -243,14 +243,14 @@ class Core:
         match event:
             case LinksRead(links, addresses, lapsed):
                 self._host_reads.discard(ReadLinks())
-                changed = self.host.links_read(links, addresses) | lapsed
+                changed, lost = self.host.links_read(links, addresses)
                 gone, self._gone = self._gone, {}
                 for id_, devices in gone.items():
-                    self._repaired(not devices & changed, id_, now)
-                if changed:
+                    self._repaired(not devices & (changed | lapsed), id_, now)
+                if changed or lapsed:
                     self._replan = True
                     self.repairs.explain()
-                    self._doubt(changed)
+                    self._doubt(lost | lapsed)
             case TableRead(table, family, routes, ours):
                 self._host_reads.discard(ReadTable(table, family))
                 self._reads.discard(ReadTable(table, family))
@@ -317,13 +317,13 @@ class Core:
             else:
                 self.reconciler.read_again(request)
 
-    def _doubt(self, changed: frozenset[int]) -> None:
-        """Devices changed: the kernel may have dropped routes and next hops on them without a word."""
+    def _doubt(self, lost: frozenset[int]) -> None:
+        """Devices changed; what stood on those that lost something, the kernel may have dropped silently."""
         self._reads |= {ReadTable(MAIN_TABLE, family) for family in Family}
-        self.reconciler.read_again(ReadNexthops())
         self.reconciler.retry.hasten()
+        self.reconciler.read_again(*([ReadNexthops()] if lost else []))
         for network in self.networks.values():
-            if network.uplinks.reach.uplinks & changed:
+            if network.uplinks.reach.uplinks & lost:
                 self._read_network(network)
 
     def _nexthop_gone(self, id_: int) -> None:

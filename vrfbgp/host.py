@@ -52,12 +52,16 @@ class Host:
 
     # -- what the kernel says; each tells whether anything came out different --
 
-    def links_read(self, links: Mapping[int, Link], addresses: tuple[Address, ...]) -> frozenset[int]:
-        """The devices that came, went or changed, in themselves or in their addresses."""
+    def links_read(
+        self, links: Mapping[int, Link], addresses: tuple[Address, ...]
+    ) -> tuple[frozenset[int], frozenset[int]]:
+        """The devices that came, went or changed, in themselves or in their addresses; and those of them that
+        lost something, so that the kernel may have dropped what stood on it."""
         before = {index: (link, _of(index, self.addresses)) for index, link in self.links.items()}
         now = {index: (link, _of(index, addresses)) for index, link in links.items()}
         self.links, self.addresses = links, addresses
-        return frozenset(i for i in before.keys() | now.keys() if before.get(i) != now.get(i))
+        changed = frozenset(i for i in before.keys() | now.keys() if before.get(i) != now.get(i))
+        return changed, frozenset(i for i in changed & before.keys() if _lost(before[i], now.get(i)))
 
     def table_read(self, table: int, family: Family, routes: Iterable[KernelRoute]) -> bool:
         held = self._foreign.setdefault(table, {})
@@ -139,6 +143,11 @@ class Host:
     def foreign_rules(self, table: int) -> list[Rule]:
         """Rules of somebody else that look up this table."""
         return [r for rules in self.rules.values() for r in rules if r.table == table and not r.ours]
+
+
+def _lost(before: tuple[Link, frozenset[Address]], now: tuple[Link, frozenset[Address]] | None) -> bool:
+    """Whether a device is gone, does not run any more, or has an address less."""
+    return now is None or (before[0].running and not now[0].running) or not before[1] <= now[1]
 
 
 def _of(ifindex: int, addresses: Iterable[Address]) -> frozenset[Address]:

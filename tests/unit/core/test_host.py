@@ -90,10 +90,11 @@ def test_a_dump_of_one_family_leaves_the_other_alone() -> None:
 def test_which_devices_changed() -> None:
     node = host({"eth0": "10.0.0.1/24", "eth1": "10.1.0.1/24"})
     links = dict(node.links)
-    assert node.links_read(links, node.addresses) == frozenset()
-    assert node.links_read(links, node.addresses[:1]) == {3}
-    assert node.links_read({2: links[2], 4: Link(4, "eth2", True, True)}, node.addresses[:1]) == {3, 4}
-    assert node.links_read({2: replace(links[2], running=False)}, ()) == {2, 4}
+    assert node.links_read(links, node.addresses) == (set(), set())
+    assert node.links_read(links, node.addresses[:1]) == ({3}, {3})
+    assert node.links_read({2: links[2], 4: Link(4, "eth2", True, True)}, node.addresses[:1]) == ({3, 4}, {3})
+    assert node.links_read({2: replace(links[2], running=False)}, ()) == ({2, 4}, {2, 4})
+    assert node.links_read({2: links[2]}, node.addresses) == ({2}, set())
 
 
 def test_foreign_rules_of_a_table() -> None:
