@@ -29,6 +29,8 @@ class Announcements:
     def __init__(self) -> None:
         self.sent: dict[str, dict[Key, Announce]] = {}
         """By network."""
+        self.mute = 0
+        """Networks whose speaker does not run: the peers may keep as stale what it had announced."""
         self.refused: dict[Key, FilterRule] = {}
         """What export filters hold back, and by which rule."""
 
@@ -49,6 +51,7 @@ class Announcements:
         """
         requests: list[SpeakerRequest] = []
         notes: list[Note] = []
+        self.mute = sum(bool(network.configured) and not network.speaking for network in networks.values())
         wanted, held = self._wanted(intent, host, networks, ready)
         for name, network in networks.items():
             if not network.speaking:

@@ -427,7 +427,8 @@ class Core:
         # A drained node announces as one does that has no gateway.
         intent = self.intent if self.drain.announces else replace(self.intent, gateways=())
         requests, notes = self.announcements.requests(intent, self.host, self.networks, ready)
-        self.drain.withdrawn(sum(isinstance(request, Withdraw) for request in requests), now)
+        taken_back = sum(isinstance(request, Withdraw) for request in requests)
+        self.drain.withdrawn(taken_back + self.announcements.mute, now)
         self._asked += requests
         self._notes += notes
 

@@ -43,7 +43,8 @@ def most(peer: PeerIntent) -> int:
 def peer_level(peer: PeerIntent, adj: AdjRibIn) -> Level:
     """Where a peer stands in one family."""
     limit = peer.max_prefixes
-    return level(adj.paths.count, limit.limit if limit else None, dropped=adj.dropped)
+    announced = len(adj.paths) - len(adj.stale)
+    return level(announced, limit.limit if limit else None, dropped=adj.over_limit)
 
 
 def peer_problem(peer: PeerIntent, found: Level, *, resting: bool) -> Iterator[Problem]:
@@ -73,6 +74,8 @@ def peer_problem(peer: PeerIntent, found: Level, *, resting: bool) -> Iterator[P
 def network_problem(network: NetworkIntent, found: Level) -> Iterator[Problem]:
     """What to tell of a network."""
     subject = f"ExternalNetwork {network.name}"
+    if network.max_routes is None:
+        return
     if found is Level.BEYOND:
         text = (
             f"Its peers announce more than {network.max_routes} prefixes (maxRoutes): the excess is not "

@@ -67,6 +67,7 @@ class Network:
 
     def configure(self, intent: NetworkIntent, now: float) -> None:
         """Take over a new config: peers that are gone lose their paths, changed policies are applied."""
+        same_most = self.intent.max_routes == intent.max_routes
         self.intent = intent
         self.loc.configure(intent.max_paths, intent.backup_routes, intent.max_routes or UNLIMITED)
         wanted = {peer.id: peer for peer in intent.peers if not peer.degraded}
@@ -80,8 +81,14 @@ class Network:
                 continue
             if session.intent != peer:
                 session.beyond, session.rests_until = False, None
+            same_limit = session.intent.max_prefixes == peer.max_prefixes
             session.intent = peer
+            for adj in self.loc.adj_in.get(peer_id, {}).values():
+                # What had no room may have by now, when it is announced again.
+                adj.over_limit &= same_limit
+                adj.over_network &= same_most
             self._apply_policy(session, session.policy.subject.device)
+            self._measure(session)
 
     def attach(self, uplinks: Uplinks) -> None:
         """Links, addresses or the user's own routes changed."""
@@ -118,7 +125,7 @@ class Network:
         session.ended, session.end_of_rib_due = set(), True
         session.faults_told = 0
         for adj in self.loc.adj_in.get(event.peer, {}).values():
-            adj.dropped = False
+            adj.over_limit = adj.over_network = False
         for family in set(Family) - event.negotiated.families:
             self.loc.forget(event.peer, family)
         if session.stale_until is not None:
@@ -316,6 +323,8 @@ class Network:
     def _bury(self, peer: PeerId) -> None:
         if peer in self._mourned or peer in self._dead:
             self.loc.forget(peer)
+            self._at(peer, Level.BELOW)
+            self._at(None, self._network_level())
             self._mourned = [other for other in self._mourned if other != peer]
             self._dead = [other for other in self._dead if other != peer]
 
@@ -340,25 +349,29 @@ class Network:
         limit = session.intent.max_prefixes
         if limit is None and self.intent.max_routes is None:
             return False
-        adjs = self.loc.adj_in.get(session.peer, {}).values()
-        found = max((limits.peer_level(session.intent, adj) for adj in adjs), default=Level.BELOW)
-        self._at(session.peer, found)
-        self._at(None, self._network_level())
+        found = self._measure(session)
         if found is not Level.BEYOND or session.beyond or limit is None:
             return False
         session.beyond = limit.action is LimitAction.RESTART
         return session.beyond
+
+    def _measure(self, session: Session) -> Level:
+        """How near its limit the peer is; the network's is looked at, too."""
+        adjs = self.loc.adj_in.get(session.peer, {}).values()
+        found = max((limits.peer_level(session.intent, adj) for adj in adjs), default=Level.BELOW)
+        self._at(session.peer, found)
+        self._at(None, self._network_level())
+        return found
 
     def _at(self, peer: PeerId | None, found: Level) -> None:
         self.limits_changed |= found is not self._levels.get(peer, Level.BELOW)
         self._levels[peer] = found
 
     def _network_level(self) -> Level:
-        dropped = any(adj.dropped for of in self.loc.adj_in.values() for adj in of.values())
-        return max(
-            limits.level(len(table), self.intent.max_routes, dropped=dropped and len(table) >= table.most)
-            for table in self.loc.tables.values()
-        )
+        # Also when there is room again: what was left out is missing until it is announced once more.
+        missing = any(adj.over_network for of in self.loc.adj_in.values() for adj in of.values())
+        tables = self.loc.tables.values()
+        return max(limits.level(len(table), self.intent.max_routes, dropped=missing) for table in tables)
 
     def _withdraw(self, session: Session, gone: dict[Family, list[Nlri]]) -> None:
         for family, nlris in gone.items():

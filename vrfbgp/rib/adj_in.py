@@ -13,8 +13,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from vrfbgp.model import Family, Nlri, Path, PeerId
-from vrfbgp.rib.policy import ImportPolicy, Refused, received
+from vrfbgp.rib.policy import ImportPolicy, Judged, Refused, received
+from vrfbgp.rib.refusal import Refusal
 from vrfbgp.rib.table import UNLIMITED, Table, path_of
+
+GUARDED = 10_000
+"""Prefixes that are kept although martian, or the like."""
 
 
 class Accepted(Mapping[Nlri, Path]):
@@ -55,8 +59,8 @@ class AdjRibIn:
         """Accepted by policy."""
         self.refused: dict[Nlri, Refused] = {}
         self.stale: set[Nlri] = set()
-        self.dropped = False
-        """Some had no room and were not kept: memory has a bound."""
+        self.over_limit = self.over_network = False
+        """Some had no room, by the peer's own limit or the network's, and were not kept."""
         self._table = table
 
     def __len__(self) -> int:
@@ -70,7 +74,7 @@ class AdjRibIn:
             path = Path(self.peer, path.attributes, path.internal, path.router_id)
         if self.stale:
             self.stale.difference_update(nlris)
-        if policy.clears(nlris, path):
+        if policy.clears(self.family, nlris, path):
             self._accept(nlris, path, policy.most)
             return
         for judged in policy.judge(self.family, nlris, path):
@@ -78,7 +82,7 @@ class AdjRibIn:
                 self._accept(judged.nlris, judged.path, policy.most)
                 continue
             refused = Refused(judged.path, judged.reason, judged.rule)
-            self.refused.update(dict.fromkeys(judged.nlris, refused))
+            self.refused.update(dict.fromkeys(self._worth_keeping(judged, policy.most), refused))
             self.paths.count -= self._table.drop(self.peer, judged.nlris)
 
     def _accept(self, nlris: list[Nlri], path: Path, most: int) -> None:
@@ -101,19 +105,34 @@ class AdjRibIn:
 
     def _fitting(self, nlris: list[Nlri], most: int) -> list[Nlri]:
         """What there is room for: all that is there already, and of the rest the first."""
-        room, everywhere = most - self.paths.count, self._table.most - len(self._table)
+        # What is stale is about to be said again, or to go.
+        room = max(0, most - self.paths.count + len(self.stale))
+        everywhere = max(0, self._table.most - len(self._table) + len(self.stale))
         if len(nlris) <= min(room, everywhere):
             return nlris
         found = []
         for nlri in dict.fromkeys(nlris):
             more, new = nlri not in self.paths, nlri not in self._table
-            if more > room or new > everywhere:
-                self.dropped = True
+            if more > room:
+                self.over_limit = True
+                continue
+            if new > everywhere:
+                self.over_network = True
                 continue
             found.append(nlri)
             room -= more
             everywhere -= new
         return found
+
+    def _worth_keeping(self, judged: Judged, most: int) -> list[Nlri]:
+        """What is refused is kept to be told, and what the user's rules refuse for when they change; not more
+        of it than a peer that means no harm would send."""
+        bound = 10 * most if judged.reason is Refusal.FILTER else GUARDED
+        room = max(bound, GUARDED) - len(self.refused)
+        if len(judged.nlris) <= room:
+            return judged.nlris
+        new = [nlri for nlri in judged.nlris if nlri not in self.refused]
+        return [nlri for nlri in judged.nlris if nlri in self.refused] + new[: max(0, room)]
 
     def mark_stale(self) -> None:
         """All that is here must be announced again to stay."""
@@ -130,7 +149,7 @@ class AdjRibIn:
         self.paths.count -= self._table.drop(self.peer, list(self.paths))
         self.refused.clear()
         self.stale.clear()
-        self.dropped = False
+        self.over_limit = self.over_network = False
 
     def reconsider(self, policy: ImportPolicy) -> None:
         """Ask a new policy about everything."""

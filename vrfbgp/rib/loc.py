@@ -26,7 +26,9 @@ class LocRib:
 
     def __init__(self, max_paths: int, *, backups: bool = True) -> None:
         self.adj_in: dict[PeerId, dict[Family, AdjRibIn]] = {}
-        self.next_hops = NextHops(max_paths, self.candidates, self._next_hops_in_use)
+        self.next_hops = NextHops(
+            max_paths, self.candidates, self._next_hops_in_use, lambda: self._chooser.forget()
+        )
         self._chooser = Chooser(max_paths, backups, self.next_hops.hops)
         self.tables = {family: Table(family, self._chooser) for family in Family}
         self._last: AdjRibIn | None = None

@@ -26,14 +26,17 @@ class NextHops:
         max_paths: int,
         candidates: Callable[[Family, Nlri], Sequence[Path]],
         in_use: Callable[[], set[IPAddress]],
+        on_pruned: Callable[[], None] = lambda: None,
     ) -> None:
-        """`candidates`: all paths of a prefix; `in_use`: the next hops that any path has."""
+        """`candidates`: all paths of a prefix; `in_use`: the next hops that any path has; `on_pruned` is
+        called when answers were forgotten, that are not to be remembered elsewhere either."""
         self.reach = Reach()
         self.max_paths = max_paths
         self.recursive = False
         """Learned routes have, or would have, a part in the resolution of a next hop."""
         self._candidates = candidates
         self._in_use = in_use
+        self._on_pruned = on_pruned
         self._resolved: dict[IPAddress, Resolved] = {}
         self._prune_at = PRUNE_AT
 
@@ -97,3 +100,4 @@ class NextHops:
         used = self._in_use()
         self._resolved = {nh: resolved for nh, resolved in self._resolved.items() if nh in used}
         self._prune_at = max(PRUNE_AT, 2 * len(self._resolved))
+        self._on_pruned()

@@ -97,11 +97,12 @@ class ImportPolicy:
         ):
             object.__setattr__(self, name, value)
 
-    def clears(self, nlris: list[Nlri], path: Path) -> bool:
+    def clears(self, family: Family, nlris: list[Nlri], path: Path) -> bool:
         """Whether all is taken as it is, by a look that costs little; all else is to be judged."""
         return (
             isinstance(nlris, Unsuspected)
-            and not self.rules_v4
+            and not self._filters[family]
+            and (family is Family.IPV4 or not self._ranges[family])
             and self._suspects.isdisjoint(map(_FIRST_OCTET, nlris))
             and self.refuses_path(path) is None
         )

@@ -146,3 +146,12 @@ def test_communities_of_prefix_advertisements_go_with_what_is_within_and_filters
     assert bench.ask(GATEWAY)[0] == Announce(ONE.id, ADDRESS, communities=((65000, 1),))
     bench.filter(FilterRule("tagged", False, communities=((65000, 1),)))
     assert bench.ask(GATEWAY) == [Withdraw(ONE.id, ADDRESS)]
+
+
+def test_x26_what_a_speaker_that_does_not_run_had_announced_may_still_be_kept(bench: Bench) -> None:
+    bench.ask(GATEWAY)
+    assert bench.announcements.mute == 0
+    bench.red.speaking = False
+    bench.announcements.forget("red")
+    assert bench.ask() == []
+    assert bench.announcements.mute == 1, "a drain has something to wait for"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
 from tests.unit.core.nodes import network
-from tests.unit.core.test_network import CEASE, ONE, TWO, Bench
+from tests.unit.core.test_network import CEASE, GRACEFUL, LOST, ONE, TWO, Bench
 from tests.unit.rib import wire
-from vrfbgp.intent import LimitAction, PeerIntent, PrefixLimit, Reason
-from vrfbgp.model import Family
+from vrfbgp.filters import FilterRule
+from vrfbgp.intent import LimitAction, PeerFilters, PeerIntent, PrefixLimit, Reason
+from vrfbgp.model import Family, nlri_of
 from vrfbgp.requests import ResetSession
 
 
@@ -107,3 +109,89 @@ def test_x11_a_network_learns_no_more_than_it_may_from_all_peers_together() -> N
     assert told(bench) == [Reason.MAX_ROUTES]
     announce(bench, 6, 9)
     assert accepted(bench) == 8, "6 to 8 are there already, by the other peer"
+
+
+@pytest.mark.parametrize("of_network", [True, False])
+def test_x11_below_a_limit_that_was_lowered_what_is_learned_still_moves(of_network: bool) -> None:
+    bench = Bench(ONE)
+    bench.up()
+    announce(bench, 1, 20)
+    peers = (ONE if of_network else limited(LimitAction.DROP),)
+    bench.red.configure(replace(bench.red.intent, peers=peers, max_routes=8 if of_network else None), 1.0)
+    bench.hear(wire.update(["192.0.1.0/24"], next_hop="172.16.1.99"))
+    paths = bench.red.loc.adj(ONE.id, Family.IPV4).paths
+    assert str(paths[nlri_of(ip_network("192.0.1.0/24"))].next_hop) == "172.16.1.99"
+
+
+def test_x11_nobody_is_ended_for_what_another_peer_learned() -> None:
+    two = replace(TWO, max_prefixes=PrefixLimit(1000, LimitAction.RESTART))
+    bench = Bench(ONE, two)
+    bench.red.configure(replace(bench.red.intent, max_routes=8), 0.0)
+    bench.up()
+    bench.up(two)
+    announce(bench, 1, 8)
+    assert announce(bench, 9, 9, two) == []
+
+
+@pytest.mark.parametrize("action", [LimitAction.RESTART, LimitAction.DROP])
+def test_x11_p12_what_is_stale_takes_no_room_from_a_peer_that_returns(action: LimitAction) -> None:
+    bench = Bench(limited(action))
+    bench.up(restart=GRACEFUL)
+    announce(bench, 1, 7)
+    assert bench.down(LOST, now=5.0)
+    bench.up(epoch=2, now=10.0, restart=GRACEFUL)
+    others = [f"192.0.{number}.0/24" for number in range(11, 18)]
+    assert bench.hear(wire.update(others, next_hop=str(ONE.id.address)), epoch=2) == []
+    bench.hear(wire.end_of_rib(), epoch=2)
+    assert accepted(bench) == 7
+
+
+@pytest.mark.parametrize("action", [LimitAction.RESTART, LimitAction.DROP])
+def test_x11_a_limit_that_was_raised_is_a_new_one(action: LimitAction) -> None:
+    bench = Bench(limited(LimitAction.DROP))
+    bench.up()
+    announce(bench, 1, 12)
+    assert told(bench) == [Reason.MAX_PREFIXES]
+    wider = replace(ONE, max_prefixes=PrefixLimit(100, action))
+    bench.red.configure(network(wider), 1.0)
+    assert told(bench) == []
+    assert announce(bench, 1, 12) == []
+    assert accepted(bench) == 12
+
+
+def test_x11_no_limit_no_problem() -> None:
+    bench = Bench(ONE)
+    bench.red.configure(replace(bench.red.intent, max_routes=8), 0.0)
+    bench.up()
+    announce(bench, 1, 12)
+    assert told(bench) == [Reason.MAX_ROUTES]
+    bench.red.configure(replace(bench.red.intent, max_routes=None), 1.0)
+    assert told(bench) == []
+
+
+def test_x11_when_there_is_room_again_it_is_still_told_that_prefixes_are_missing() -> None:
+    bench = Bench(ONE, TWO)
+    bench.red.configure(replace(bench.red.intent, max_routes=8), 0.0)
+    bench.up()
+    bench.up(TWO)
+    announce(bench, 1, 8)
+    announce(bench, 21, 28, TWO)
+    assert told(bench) == [Reason.MAX_ROUTES]
+    bench.down(CEASE, now=2.0)
+    bench.red.bury()
+    announce(bench, 29, 29, TWO)
+    assert [problem.reason for problem in bench.red.limit_problems()] == [Reason.MAX_ROUTES]
+
+
+IPV6_HOP = "2001:db8:1::140"
+
+
+def test_p16_x11_what_holds_for_ipv4_holds_for_ipv6() -> None:
+    bench = Bench(replace(ONE, filters=PeerFilters(import_v6=(FilterRule("none", False),))))
+    bench.up(families=frozenset(Family))
+    bench.hear(wire.update(["2001:db8:8::/48"], next_hop=IPV6_HOP))
+    assert not bench.red.loc.adj(ONE.id, Family.IPV6).paths
+    bench.red.configure(replace(network(ONE), refused_ranges=(ip_network("fd00:244::/48"),)), 1.0)
+    bench.hear(wire.update(["fd00:244:0:7::/64"], next_hop=IPV6_HOP))
+    refused = bench.red.loc.adj(ONE.id, Family.IPV6).refused
+    assert [one.reason for one in refused.values()] == ["cluster-prefix"]

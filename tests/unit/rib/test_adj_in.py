@@ -6,6 +6,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -169,3 +170,13 @@ def test_p16_new_rules_are_asked_about_the_path_as_it_came() -> None:
     assert made.refused == {P: (one, Refusal.FILTER, "keep")}
     made.reconsider(POLICY)
     assert (made.paths, made.refused) == ({P: one}, {})
+
+
+def test_of_what_is_refused_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vrfbgp.rib.adj_in.GUARDED", 4)
+    made = adj()
+    martians = [bytes((24, 127, 0, last)) for last in range(9)]
+    made.announce(martians[:3], path(64501), POLICY)
+    made.announce(martians[2:], path(64501), POLICY)
+    assert list(made.refused) == martians[:4]
+    assert not made.paths

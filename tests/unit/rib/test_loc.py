@@ -285,3 +285,20 @@ def test_step_by_step_is_as_at_once(happens: list[tuple[object, ...]], together:
         take(loc, told)
         assert list(loc.changes()) == [], "it does not come to rest"
         assert told == looked_up(loc) == chosen(at_once(loc)) == chosen(loc)
+
+
+def test_a_next_hop_that_was_forgotten_meanwhile_is_followed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vrfbgp.rib.nexthops.PRUNE_AT", 4)
+    p, q = (nlri_of(ip_network(text)) for text in ("192.0.2.0/24", "198.51.100.0/24"))
+    loc = LocRib(16)
+    loc.set_reach(reach())
+    one, other = PEERS[:2]
+    kept = path(other, ip_address("172.16.1.2"))
+    loc.announce(other, V4, [p], kept, POLICY)
+    loc.withdraw(other, V4, [p])
+    for number in range(6):
+        loc.announce(one, V4, [q], path(one, ip_address(f"11.0.0.{number + 1}")), POLICY)
+    loc.announce(other, V4, [p], kept, POLICY)
+    assert loc.tables[V4][p].members
+    loc.set_reach(reach(down=True))
+    assert loc.tables[V4][p] is NO_ROUTE, "the link is down"
