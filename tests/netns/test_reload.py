@@ -43,7 +43,8 @@ def test_x22_one_peer_is_edited_and_every_other_session_keeps_its_uptime(world: 
         red.wait_answers("red")
         edited = peer("red-2", "red", address, 65010, api_version=OURS, holdTime="30s")
         world.config.save("second.yaml", edited)
-        wait_for(lambda: second.sessions_begun(world.red.node_address) == 2, describe=second.describe)
+        # FRR may take the new connection for a collision at first, and close it once more.
+        wait_for(lambda: second.sessions_begun(world.red.node_address) >= 2, describe=second.describe)
         wait_for(lambda: world.peer_status("red", address)["hold_time"] == 30, describe="the new hold time")
         world.wait_route(world.red, PREFIX, address)
         red.wait_answers("red")
