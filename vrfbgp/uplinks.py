@@ -80,8 +80,15 @@ def _attach_peer(
         local = _local_address(peer, host, attached[0].ifindex, attached[0])
         if isinstance(local, Problem):
             return local
-        _add_connected(attached, bootstrap)
         on = attached[0].ifindex
+        if peer.id.address.is_link_local:
+            held = bootstrap[Family.of(peer.id.address)].get(nlri_of(attached[0].prefix))
+            if held is not None and held.ifindex != on:
+                text = f"{peer.id.address} is on {host.name(on)}, another link-local peer of the network on "
+                text += f"{host.name(held.ifindex)}: both have {attached[0].prefix}; use a global address"
+                return _problem(peer, Reason.AMBIGUOUS_UPLINK, text)
+            attached = _on_device(on, Family.of(peer.id.address), host)
+        _add_connected(attached, bootstrap)
         return Attachment(peer.id, on, local, True, host.name(on))
     ifindex = _remote_device(network, peer, host, bootstrap)
     if ifindex is None or device not in (None, ifindex):
@@ -94,6 +101,12 @@ def _attach_peer(
     if isinstance(local, Problem):
         return local
     return Attachment(peer.id, ifindex, local, False, host.name(ifindex))
+
+
+def _on_device(ifindex: int, family: Family, host: Host) -> list[Connected]:
+    """The connected routes on a device: a link-local peer's next hops are global ones (RFC 2545 3), in any
+    of the link's subnets."""
+    return [c for c in host.connected() if c.ifindex == ifindex and Family.of(c.prefix) is family]
 
 
 def _remote_device(

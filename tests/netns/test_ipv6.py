@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from labs.netns.manifests import OURS, peer
+from labs.netns.topology import LOCAL_AS
 from labs.netns.traffic import Capture, Probe, outcome
 from labs.netns.waiting import stays_true, wait_for
 from tests.netns.twins import PREFIXES, Twins
 from tests.netns.world import METRIC, PROTOCOL, World
 from tests.netns.world6 import (
     GATEWAYS6,
+    LINK_LOCAL_NODE,
+    LINK_LOCAL_ROUTER,
     NODE6,
     OTHER_NODE6,
     POD6,
@@ -235,3 +239,23 @@ def test_x10_both_families_side_by_side(dual: World6) -> None:
     world.config.remove("more.yaml")
     world.wait_outcome("red", "unreachable")
     dual.wait_working("red", "yellow")
+
+
+def test_x10_a_link_local_peer_by_its_interface(dual: World6) -> None:
+    world, red = dual.world, dual.red
+    red.listen_link_local(world)
+    dual.save_basics()
+    world.config.save(
+        "peers.yaml",
+        peer("red-6", "red", LINK_LOCAL_ROUTER, LOCAL_AS, api_version=OURS, sourceInterface="red0"),
+        peer("yellow-6", "yellow", dual.yellow.router_address, 63400),
+    )
+    world.daemon.start()
+    dual.wait_working("red", "yellow")
+    told = world.peer_status("red", LINK_LOCAL_ROUTER)
+    assert (told["state"].lower(), told["accepted"]) == ("established", 1)
+    assert red.received() == {f"{GATEWAYS6['red']}/128": {LINK_LOCAL_NODE}}
+    assert tables_of(world, SERVED6) == ["500", "501"]
+    red.withdraw(SERVED6)
+    world.wait_no_route(500, SERVED6)
+    assert refused(world, SERVER6)

@@ -27,6 +27,8 @@ FABRIC6 = "fd00:240::1"
 POD6 = "fd00:48::9"
 REMOTE_POD6 = "fd00:48:1::9"
 SERVICE6 = "fd00:96::10"
+LINK_LOCAL_NODE = "fe80::10"
+LINK_LOCAL_ROUTER = "fe80::140"
 DEFAULT6 = "::/0"
 
 
@@ -62,6 +64,17 @@ class Site6:
             "address-family ipv6 unicast",
             "neighbor NODES6 activate",
             f"neighbor NODES6 route-map {OUT} out",
+        )
+
+    def listen_link_local(self, world: World) -> None:
+        """Let the router take a session of fe80::10 with fe80::140, and give both to the link."""
+        world.node.ip(f"addr add {LINK_LOCAL_NODE}/64 dev {self.uplink} nodad")
+        self.router.namespace.ip(f"addr add {LINK_LOCAL_ROUTER}/64 dev eth0 nodad")
+        self.router.configure(
+            f"router bgp {self.router.asn}",
+            f"neighbor {LINK_LOCAL_NODE} peer-group NODES6",
+            f"neighbor {LINK_LOCAL_NODE} interface eth0",
+            f"neighbor {LINK_LOCAL_NODE} passive",
         )
 
     def address_again(self, world: World) -> None:

@@ -116,6 +116,21 @@ def test_a_link_local_peer_is_spoken_to_from_a_link_local_address() -> None:
     assert only(network(one), node).local == ip_address("fe80::10")
 
 
+def test_a_link_local_peers_table_has_the_links_global_subnets() -> None:
+    node = host({"eth1": "172.16.1.10/24 2001:db8:1::10/64 fe80::10/64", "eth2": "2001:db8:2::10/64"})
+    found = attach(network(peer("fe80::140", source_interface="eth1")), node)
+    assert set(found.bootstrap[V6]) == {nlri("fe80::/64"), nlri("2001:db8:1::/64")}
+    assert found.bootstrap[V4] == {}
+
+
+def test_link_local_peers_on_two_links_of_one_network_are_told_apart_by_nothing() -> None:
+    node = host({"eth1": "fe80::10/64", "eth2": "fe80::11/64"})
+    first = peer("fe80::140", source_interface="eth1")
+    found = attach(network(first, peer("fe80::141", source_interface="eth2")), node)
+    assert set(found.attachments) == {first.id}
+    assert [problem.reason for problem in found.problems] == [Reason.AMBIGUOUS_UPLINK]
+
+
 def test_two_hops_away_by_the_users_own_route() -> None:
     node = host({"eth0": "", "eth1": "172.16.1.10/24"}, route("10.99.0.0/24 via 172.16.1.1 dev 3", table=500))
     found = attach(network(peer("10.99.0.1")), node)
