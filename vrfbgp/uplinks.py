@@ -81,13 +81,13 @@ def _attach_peer(
         if isinstance(local, Problem):
             return local
         on = attached[0].ifindex
-        if peer.id.address.is_link_local:
-            held = bootstrap[Family.of(peer.id.address)].get(nlri_of(attached[0].prefix))
+        if peer.id.address.version == 6 and peer.id.address.is_link_local:
+            held = bootstrap[Family.IPV6].get(nlri_of(attached[0].prefix))
             if held is not None and held.ifindex != on:
                 text = f"{peer.id.address} is on {host.name(on)}, another link-local peer of the network on "
                 text += f"{host.name(held.ifindex)}: both have {attached[0].prefix}; use a global address"
                 return _problem(peer, Reason.AMBIGUOUS_UPLINK, text)
-            attached = _on_device(on, Family.of(peer.id.address), host)
+            attached = _on_device(on, Family.IPV6, host)
         _add_connected(attached, bootstrap)
         return Attachment(peer.id, on, local, True, host.name(on))
     ifindex = _remote_device(network, peer, host, bootstrap)

@@ -34,9 +34,7 @@ def host(links: dict[str, str], *others: KernelRoute, down: tuple[str, ...] = ()
                 key = RouteKey(MAIN_TABLE, Family.of(one.ip), nlri_of(one.network), 0)
                 connected.append(KernelRoute(key, 2, scope=253, nexthops=((None, index),), prefsrc=one.ip))
     made.links_read(devices, tuple(found))
-    for family in Family:
-        made.table_read(MAIN_TABLE, family, [entry for entry in connected if entry.key.family is family])
-    for entry in others:
+    for entry in (*connected, *others):
         made.route_seen(entry)
     return made
 

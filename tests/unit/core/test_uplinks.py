@@ -9,7 +9,7 @@ import pytest
 from tests.unit.core.nodes import host, network, peer, route
 from vrfbgp.host import Host
 from vrfbgp.intent import NetworkIntent, PeerIntent, Reason, SourceMode, StaticBootstrap
-from vrfbgp.model import Family, Inline, Nlri, nlri_of
+from vrfbgp.model import MAIN_TABLE, Family, Inline, Nlri, nlri_of
 from vrfbgp.uplinks import Attachment, attach
 
 V4, V6 = Family.IPV4, Family.IPV6
@@ -123,8 +123,15 @@ def test_a_link_local_peers_table_has_the_links_global_subnets() -> None:
     assert found.bootstrap[V4] == {}
 
 
+def test_an_ipv4_link_local_peers_table_has_its_own_subnet_alone() -> None:
+    node = host({"eth1": "172.16.1.10/24 169.254.7.1/30"})
+    found = attach(network(peer("169.254.7.2")), node)
+    assert set(found.bootstrap[V4]) == {nlri("169.254.7.0/30")}
+
+
 def test_link_local_peers_on_two_links_of_one_network_are_told_apart_by_nothing() -> None:
     node = host({"eth1": "fe80::10/64", "eth2": "fe80::11/64"})
+    node.table_read(MAIN_TABLE, V6, [route("fe80::/64 dev 2"), route("fe80::/64 dev 3")])
     first = peer("fe80::140", source_interface="eth1")
     found = attach(network(first, peer("fe80::141", source_interface="eth2")), node)
     assert set(found.attachments) == {first.id}
