@@ -141,8 +141,7 @@ def _local_address(
         return peer.source_address
     if attached is not None and attached.prefsrc is not None:
         return attached.prefsrc
-    family = Family.of(peer.id.address)
-    own = [a for a in host.addresses if a.ifindex == ifindex and Family.of(a.address) is family]
+    own = [a for a in host.addresses if a.ifindex == ifindex and _alike(a.address, peer.id.address)]
     own.sort(key=lambda a: (a.address.is_link_local != peer.id.address.is_link_local, int(a.address)))
     if attached is not None:
         own = [a for a in own if a.address in attached.prefix] or own
@@ -150,6 +149,14 @@ def _local_address(
         text = f"its uplink {host.name(ifindex)} has no address to speak from"
         return _problem(peer, Reason.NO_SOURCE, text)
     return own[0].address
+
+
+def _alike(local: IPAddress, remote: IPAddress) -> bool:
+    """Whether one may speak to the other; no address does for a global IPv6 one that is still tentative
+    (RFC 4862 5.4), lest the session moves to it and back."""
+    if local.version == remote.version == 6:
+        return local.is_link_local == remote.is_link_local
+    return local.version == remote.version
 
 
 def _add_static(network: NetworkIntent, host: Host, bootstrap: dict[Family, dict[Nlri, Inline]]) -> None:

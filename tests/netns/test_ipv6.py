@@ -137,7 +137,7 @@ def test_x10_gateways_are_announced_to_their_own_peers_with_next_hop_self(workin
     working6.wait_working("red")
 
 
-@pytest.mark.parametrize("how", ["carrier", "link", "link, address kept", "address"])
+@pytest.mark.parametrize("how", ["carrier", "link", "link, kept", "address", "address, checked"])
 def test_x10_the_table_is_right_soon_after_what_it_stands_on_is_back(working6: World6, how: str) -> None:
     """Without keep_addr_on_down a link that goes down loses its address for good."""
     world, red = working6.world, working6.red
@@ -159,10 +159,10 @@ def test_x10_the_table_is_right_soon_after_what_it_stands_on_is_back(working6: W
                     red.site.cut()
                     wait_for(gone, describe="nothing stands on a wire without carrier")
                     red.site.mend()
-                case "address":
+                case "address" | "address, checked":
                     world.node.ip(f"addr del {red.node_address}/64 dev red0")
                     wait_for(lambda: world.route(500, red.subnet) is None, describe="no connected route")
-                    red.address_again(world)
+                    red.address_again(world, checked=how != "address")
                 case _:
                     world.node.ip("link set red0 down")
                     wait_for(gone, describe="nothing stands on a link that is down")
@@ -172,6 +172,7 @@ def test_x10_the_table_is_right_soon_after_what_it_stands_on_is_back(working6: W
             wait_for(whole, AFTER, lambda: f"red's table is whole; {world.node.routes(500, family=6)}")
         probe.wait_answers("yellow")
     assert probe.tally.lost == probe.tally.unreachable == 0, "the other network loses nothing"
+    assert red.router.sessions_begun(red.node_address) == 1, "the session outlives it"
     working6.wait_working("red", "yellow")
 
 

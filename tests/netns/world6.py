@@ -77,9 +77,14 @@ class Site6:
             f"neighbor {LINK_LOCAL_NODE} passive",
         )
 
-    def address_again(self, world: World) -> None:
-        """Give the node its address on the uplink."""
-        world.node.ip(f"addr add {self.node_address}/64 dev {self.uplink} nodad")
+    def address_again(self, world: World, *, checked: bool = False) -> None:
+        """Give the node its address on the uplink; `checked`: it is tentative first (RFC 4862 5.4)."""
+        word = "" if checked else "nodad"
+        world.node.ip(f"addr add {self.node_address}/64 dev {self.uplink} {word}")
+        wait_for(lambda: not self._tentative(world), describe="the address is no duplicate")
+
+    def _tentative(self, world: World) -> bool:
+        return "tentative" in world.node.text(f"-6 addr show dev {self.uplink} to {self.node_address}")
 
     def announce(self, *prefixes: str) -> None:
         """Originate prefixes."""

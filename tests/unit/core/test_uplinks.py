@@ -116,6 +116,12 @@ def test_a_link_local_peer_is_spoken_to_from_a_link_local_address() -> None:
     assert only(network(one), node).local == ip_address("fe80::10")
 
 
+def test_a_global_peer_is_never_spoken_to_from_a_link_local_address() -> None:
+    """As long as the kernel looks for duplicates of the global one, the link-local one is all there is."""
+    node = host({"eth1": "fe80::10/64"}, route("2001:db8:1::/64 dev 2"))
+    assert reasons(network(peer("2001:db8:1::140")), node) == [Reason.NO_SOURCE]
+
+
 def test_a_link_local_peers_table_has_the_links_global_subnets() -> None:
     node = host({"eth1": "172.16.1.10/24 2001:db8:1::10/64 fe80::10/64", "eth2": "2001:db8:2::10/64"})
     found = attach(network(peer("fe80::140", source_interface="eth1")), node)
