@@ -176,6 +176,21 @@ def test_x10_the_table_is_right_soon_after_what_it_stands_on_is_back(working6: W
     working6.wait_working("red", "yellow")
 
 
+def test_x10_a_copied_route_expires_with_its_original(working6: World6) -> None:
+    """As those of router advertisements do (RFC 4861 6.3.4)."""
+    world, red = working6.world, working6.red
+    connected = f"{red.subnet} dev red0 proto ra metric 256"
+    world.node.sysctl(ipv6__route__gc_interval=1)
+    world.node.ip(f"route del {red.subnet} dev red0", f"route add {connected} expires 3")
+    world.wait_route(500, SERVED6, red.router_address)
+    wait_for(lambda: tables_of(world, red.subnet) == [], describe=lambda: str(tables_of(world, red.subnet)))
+    world.wait_no_route(500, SERVED6)
+    assert refused(world, SERVER6)
+    world.node.ip(f"route add {connected} expires 1000")
+    world.wait_route(500, SERVED6, red.router_address)
+    working6.wait_working("red", "yellow")
+
+
 @pytest.mark.parametrize("way", ["SIGTERM", "SIGKILL"])
 def test_x10_a_restart_writes_nothing_and_loses_nothing(working6: World6, way: str) -> None:
     world = working6.world
