@@ -29,6 +29,13 @@ class Attachment:
     device: str = ""
     """The name of the device."""
 
+    @property
+    def pair(self) -> tuple[IPAddress, IPAddress, int]:
+        """What tells its packets from those of other sessions: both addresses, and the zone of link-local
+        IPv6 ones (RFC 4007), else 0."""
+        zone = self.ifindex if self.local.version == 6 and self.local.is_link_local else 0
+        return self.local, self.peer.address, zone
+
 
 @dataclass(frozen=True, slots=True)
 class Uplinks:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from labs.netns.manifests import OURS, peer
-from labs.netns.topology import LOCAL_AS
 from labs.netns.traffic import Capture, Probe, outcome
 from labs.netns.waiting import stays_true, wait_for
 from tests.netns.twins import PREFIXES, Twins
@@ -257,21 +256,25 @@ def test_x10_both_families_side_by_side(dual: World6) -> None:
     dual.wait_working("red", "yellow")
 
 
-def test_x10_a_link_local_peer_by_its_interface(dual: World6) -> None:
+def test_x10_one_pair_of_link_local_addresses_in_two_networks(dual: World6) -> None:
+    """By their interfaces; the next hops are global addresses of the links."""
     world, red = dual.world, dual.red
-    red.listen_link_local(world)
     dual.save_basics()
-    world.config.save(
-        "peers.yaml",
-        peer("red-6", "red", LINK_LOCAL_ROUTER, LOCAL_AS, api_version=OURS, sourceInterface="red0"),
-        peer("yellow-6", "yellow", dual.yellow.router_address, 63400),
-    )
+    peers = []
+    for site in dual.sites:
+        site.listen_link_local(world)
+        name, fields = site.site.name, {"api_version": OURS, "sourceInterface": site.uplink}
+        peers.append(peer(f"{name}-6", name, LINK_LOCAL_ROUTER, site.router.asn, **fields))
+    world.config.save("peers.yaml", *peers)
     world.daemon.start()
     dual.wait_working("red", "yellow")
-    told = world.peer_status("red", LINK_LOCAL_ROUTER)
-    assert (told["state"].lower(), told["accepted"]) == ("established", 1)
-    assert red.received() == {f"{GATEWAYS6['red']}/128": {LINK_LOCAL_NODE}}
+    for site in dual.sites:
+        told = world.peer_status(site.site.name, LINK_LOCAL_ROUTER)
+        assert (told["state"].lower(), told["accepted"]) == ("established", 1)
+        assert site.received() == {f"{GATEWAYS6[site.site.name]}/128": {LINK_LOCAL_NODE}}
+        assert world.gateways_of(site.table, SERVED6) == {site.router_address}
     assert tables_of(world, SERVED6) == ["500", "501"]
     red.withdraw(SERVED6)
     world.wait_no_route(500, SERVED6)
     assert refused(world, SERVER6)
+    dual.wait_working("yellow")

@@ -129,6 +129,13 @@ def test_a_link_local_peers_table_has_the_links_global_subnets() -> None:
     assert found.bootstrap[V4] == {}
 
 
+def test_one_pair_of_link_local_addresses_is_another_on_each_link() -> None:
+    node = host({"eth1": "fe80::10/64 2001:db8:1::10/64"})
+    (one,) = attach(network(peer("fe80::140", source_interface="eth1")), node).attachments.values()
+    assert one.pair == (ip_address("fe80::10"), ip_address("fe80::140"), one.ifindex)
+    assert only(network(peer("2001:db8:1::140")), node).pair[2] == 0
+
+
 def test_an_ipv4_link_local_peers_table_has_its_own_subnet_alone() -> None:
     node = host({"eth1": "172.16.1.10/24 169.254.7.1/30"})
     found = attach(network(peer("169.254.7.2")), node)
