@@ -175,17 +175,16 @@ class Planner:
             for peer in network.intent.peers
             if (footing := self.footings.of(peer.id)) is not None
         ]
-        taken: dict[tuple[IPAddress, IPAddress], PeerId] = {}
+        taken: dict[tuple[IPAddress, IPAddress, int], PeerId] = {}
         # A session that is held is not taken away for one that comes later.
         for footing in sorted(standing, key=lambda footing: footing.peer.id not in held):
-            taken.setdefault((footing.attachment.local, footing.peer.id.address), footing.peer.id)
+            taken.setdefault(footing.attachment.pair, footing.peer.id)
         self._sessions = {name: {} for name in networks}
         for footing in standing:
             peer, attachment = footing.peer, footing.attachment
-            pair = attachment.local, peer.id.address
-            if (other := taken[pair].network) != peer.id.network:
+            if (other := taken[attachment.pair].network) != peer.id.network:
                 text = (
-                    f"{pair[0]} to {pair[1]} is already the session of network {other}: "
+                    f"{attachment.local} to {peer.id.address} is already the session of network {other}: "
                     "give one of them a source address of its own (sourceIP)"
                 )
                 problems.append(Problem(Severity.DEGRADED, Reason.NO_SOURCE, f"BGPPeer {peer.name}", text))

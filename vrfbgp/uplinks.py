@@ -29,6 +29,13 @@ class Attachment:
     device: str = ""
     """The name of the device."""
 
+    @property
+    def pair(self) -> tuple[IPAddress, IPAddress, int]:
+        """What tells its packets from those of other sessions: both addresses, and the zone of link-local
+        IPv6 ones (RFC 4007), else 0."""
+        zone = self.ifindex if self.local.version == 6 and self.local.is_link_local else 0
+        return self.local, self.peer.address, zone
+
 
 @dataclass(frozen=True, slots=True)
 class Uplinks:
@@ -80,8 +87,15 @@ def _attach_peer(
         local = _local_address(peer, host, attached[0].ifindex, attached[0])
         if isinstance(local, Problem):
             return local
-        _add_connected(attached, bootstrap)
         on = attached[0].ifindex
+        if peer.id.address.version == 6 and peer.id.address.is_link_local:
+            held = bootstrap[Family.IPV6].get(nlri_of(attached[0].prefix))
+            if held is not None and held.ifindex != on:
+                text = f"{peer.id.address} is on {host.name(on)}, another link-local peer of the network on "
+                text += f"{host.name(held.ifindex)}: both have {attached[0].prefix}; use a global address"
+                return _problem(peer, Reason.AMBIGUOUS_UPLINK, text)
+            attached = _on_device(on, Family.IPV6, host)
+        _add_connected(attached, bootstrap)
         return Attachment(peer.id, on, local, True, host.name(on))
     ifindex = _remote_device(network, peer, host, bootstrap)
     if ifindex is None or device not in (None, ifindex):
@@ -94,6 +108,12 @@ def _attach_peer(
     if isinstance(local, Problem):
         return local
     return Attachment(peer.id, ifindex, local, False, host.name(ifindex))
+
+
+def _on_device(ifindex: int, family: Family, host: Host) -> list[Connected]:
+    """The connected routes on a device: a link-local peer's next hops are global ones (RFC 2545 3), in any
+    of the link's subnets."""
+    return [c for c in host.connected() if c.ifindex == ifindex and Family.of(c.prefix) is family]
 
 
 def _remote_device(
@@ -128,8 +148,7 @@ def _local_address(
         return peer.source_address
     if attached is not None and attached.prefsrc is not None:
         return attached.prefsrc
-    family = Family.of(peer.id.address)
-    own = [a for a in host.addresses if a.ifindex == ifindex and Family.of(a.address) is family]
+    own = [a for a in host.addresses if a.ifindex == ifindex and _alike(a.address, peer.id.address)]
     own.sort(key=lambda a: (a.address.is_link_local != peer.id.address.is_link_local, int(a.address)))
     if attached is not None:
         own = [a for a in own if a.address in attached.prefix] or own
@@ -137,6 +156,14 @@ def _local_address(
         text = f"its uplink {host.name(ifindex)} has no address to speak from"
         return _problem(peer, Reason.NO_SOURCE, text)
     return own[0].address
+
+
+def _alike(local: IPAddress, remote: IPAddress) -> bool:
+    """Whether one may speak to the other; no address does for a global IPv6 one that is still tentative
+    (RFC 4862 5.4), lest the session moves to it and back."""
+    if local.version == remote.version == 6:
+        return local.is_link_local == remote.is_link_local
+    return local.version == remote.version
 
 
 def _add_static(network: NetworkIntent, host: Host, bootstrap: dict[Family, dict[Nlri, Inline]]) -> None:

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from types import TracebackType
 
 from labs.netns.namespace import Namespace
@@ -23,6 +23,7 @@ from labs.netns.waiting import wait_for
 
 ETH_P_ALL = 0x0003
 ETH_P_IP = 0x0800
+ETH_P_IPV6 = 0x86DD
 SOL_PACKET = 263
 PACKET_STATISTICS = 6
 SO_RCVBUFFORCE = 33
@@ -44,7 +45,7 @@ class Page:
 
 def fetch(namespace: Namespace, address: str, source: str | None = None, timeout: float = 3.0) -> Page:
     """Ask for the page at an address by a new TCP connection from a namespace. Raises OSError."""
-    with namespace.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+    with namespace.socket(family_of(address), socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout)
         if source is not None:
             connection.bind((source, 0))
@@ -190,7 +191,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Packet:
-    """An IPv4 packet that was seen on a device. Ports are 0 where the protocol has none."""
+    """A packet that was seen on a device. Ports are 0 where the protocol has none."""
 
     time: float
     """Seconds since the epoch."""
@@ -203,10 +204,11 @@ class Packet:
 
 
 class Capture:
-    """All IPv4 packets on one device, from now on, as a `with` block."""
+    """All packets of one family on one device, from now on, as a `with` block."""
 
-    def __init__(self, namespace: Namespace, device: str) -> None:
+    def __init__(self, namespace: Namespace, device: str, *, family: int = 4) -> None:
         self.device = device
+        self._kind, self._parse = (ETH_P_IP, parse) if family == 4 else (ETH_P_IPV6, parse6)
         self._packets: list[Packet] = []
         self._socket = namespace.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 64 << 20)
@@ -235,9 +237,10 @@ class Capture:
                 frame, control, _flags, sender = self._socket.recvmsg(128, 64)
             except BlockingIOError:
                 break
-            if sender[1] == ETH_P_IP:
+            if sender[1] == self._kind:
                 at = next(struct.unpack("qq", value) for _level, _kind, value in control)
-                self._packets.append(parse(frame, at[0] + at[1] / 1e9, sender[2] == socket.PACKET_OUTGOING))
+                outgoing = sender[2] == socket.PACKET_OUTGOING
+                self._packets.append(self._parse(frame, at[0] + at[1] / 1e9, outgoing))
         statistics = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
         assert struct.unpack("II", statistics)[1] == 0, f"the capture on {self.device} dropped packets"
 
@@ -277,4 +280,15 @@ def parse(frame: bytes, at: float, outgoing: bool) -> Packet:
         ports = struct.unpack("!HH", frame[start : start + 4])
     return Packet(
         at, outgoing, str(IPv4Address(frame[12:16])), str(IPv4Address(frame[16:20])), protocol, *ports
+    )
+
+
+def parse6(frame: bytes, at: float, outgoing: bool) -> Packet:
+    """The header of an IPv6 packet (RFC 8200), and the ports if TCP or UDP follows it at once."""
+    protocol = frame[6]
+    ports = (0, 0)
+    if protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
+        ports = struct.unpack("!HH", frame[40:44])
+    return Packet(
+        at, outgoing, str(IPv6Address(frame[8:24])), str(IPv6Address(frame[24:40])), protocol, *ports
     )

@@ -122,7 +122,7 @@ class World:
         table = site if isinstance(site, int) else site.table
         found = [
             route
-            for route in self.node.routes(table, "exact", prefix)
+            for route in self.node.routes(table, "exact", prefix, family=version(prefix))
             if route.get("protocol") == str(PROTOCOL)
         ]
         return min(found, key=lambda route: int(route.get("metric", 0)), default=None)
@@ -154,17 +154,20 @@ class World:
         """Wait until a table has no route of ours of a prefix."""
         wait_for(lambda: self.route(site, prefix) is None, timeout, f"no route {prefix} any more")
 
-    def our_rules(self) -> list[dict[str, Any]]:
-        """The rules of ours."""
-        return [rule for rule in self.node.rules() if rule.get("protocol") == str(PROTOCOL)]
+    def our_rules(self, *families: int) -> list[dict[str, Any]]:
+        """The rules of ours, of IPv4 if nothing else is asked for."""
+        rules = [rule for family in families or (4,) for rule in self.node.rules(family)]
+        return [rule for rule in rules if rule.get("protocol") == str(PROTOCOL)]
 
     def steering(self, prefix: str) -> list[tuple[int, str]]:
         """(priority, table or action) of our rules of a gateway's range that apply to all destinations."""
         address, _, length = prefix.partition("/")
+        family = version(prefix)
+        widest = 32 if family == 4 else 128
         return [
             (rule["priority"], str(rule.get("table") or rule.get("action")))
-            for rule in self.our_rules()
-            if rule["src"] == address and rule.get("srclen", 32) == int(length) and "dst" not in rule
+            for rule in self.our_rules(family)
+            if rule["src"] == address and rule.get("srclen", widest) == int(length) and "dst" not in rule
         ]
 
     def wait_steering(self, prefix: str, *expected: tuple[int, str], timeout: float = PATIENCE) -> None:
@@ -177,9 +180,10 @@ class World:
 
     def traces(self) -> dict[str, Any]:
         """All that is ours in the node's kernel."""
-        routes = [r for r in self.node.routes("all") if r.get("protocol") == str(PROTOCOL)]
+        held = [route for family in (4, 6) for route in self.node.routes("all", family=family)]
+        routes = [route for route in held if route.get("protocol") == str(PROTOCOL)]
         nexthops = [n for n in self.node.show("nexthop show") if n.get("protocol") == str(PROTOCOL)]
-        return {"routes": routes, "rules": self.our_rules(), "nexthops": nexthops}
+        return {"routes": routes, "rules": self.our_rules(4, 6), "nexthops": nexthops}
 
     @contextmanager
     def monitor(self, *objects: str, family: int = 4) -> Iterator[list[Event]]:
@@ -265,6 +269,11 @@ class World:
         """Everything, for a person who looks for a fault."""
         log = "\n".join(self.daemon.log().splitlines()[-80:])
         return f"== the daemon's log\n{log}\n{self.topology.describe()}"
+
+
+def version(prefix: str) -> int:
+    """The IP version of an address or a prefix in text."""
+    return 6 if ":" in prefix else 4
 
 
 def tells(value: Any, *words: str) -> bool:

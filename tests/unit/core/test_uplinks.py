@@ -9,7 +9,7 @@ import pytest
 from tests.unit.core.nodes import host, network, peer, route
 from vrfbgp.host import Host
 from vrfbgp.intent import NetworkIntent, PeerIntent, Reason, SourceMode, StaticBootstrap
-from vrfbgp.model import Family, Inline, Nlri, nlri_of
+from vrfbgp.model import MAIN_TABLE, Family, Inline, Nlri, nlri_of
 from vrfbgp.uplinks import Attachment, attach
 
 V4, V6 = Family.IPV4, Family.IPV6
@@ -114,6 +114,41 @@ def test_a_link_local_peer_is_spoken_to_from_a_link_local_address() -> None:
     node = host({"eth0": "", "eth1": "2001:db8:1::10/64 fe80::10/64"})
     one = peer("fe80::140", source_interface="eth1")
     assert only(network(one), node).local == ip_address("fe80::10")
+
+
+def test_a_global_peer_is_never_spoken_to_from_a_link_local_address() -> None:
+    """As long as the kernel looks for duplicates of the global one, the link-local one is all there is."""
+    node = host({"eth1": "fe80::10/64"}, route("2001:db8:1::/64 dev 2"))
+    assert reasons(network(peer("2001:db8:1::140")), node) == [Reason.NO_SOURCE]
+
+
+def test_a_link_local_peers_table_has_the_links_global_subnets() -> None:
+    node = host({"eth1": "172.16.1.10/24 2001:db8:1::10/64 fe80::10/64", "eth2": "2001:db8:2::10/64"})
+    found = attach(network(peer("fe80::140", source_interface="eth1")), node)
+    assert set(found.bootstrap[V6]) == {nlri("fe80::/64"), nlri("2001:db8:1::/64")}
+    assert found.bootstrap[V4] == {}
+
+
+def test_one_pair_of_link_local_addresses_is_another_on_each_link() -> None:
+    node = host({"eth1": "fe80::10/64 2001:db8:1::10/64"})
+    (one,) = attach(network(peer("fe80::140", source_interface="eth1")), node).attachments.values()
+    assert one.pair == (ip_address("fe80::10"), ip_address("fe80::140"), one.ifindex)
+    assert only(network(peer("2001:db8:1::140")), node).pair[2] == 0
+
+
+def test_an_ipv4_link_local_peers_table_has_its_own_subnet_alone() -> None:
+    node = host({"eth1": "172.16.1.10/24 169.254.7.1/30"})
+    found = attach(network(peer("169.254.7.2")), node)
+    assert set(found.bootstrap[V4]) == {nlri("169.254.7.0/30")}
+
+
+def test_link_local_peers_on_two_links_of_one_network_are_told_apart_by_nothing() -> None:
+    node = host({"eth1": "fe80::10/64", "eth2": "fe80::11/64"})
+    node.table_read(MAIN_TABLE, V6, [route("fe80::/64 dev 2"), route("fe80::/64 dev 3")])
+    first = peer("fe80::140", source_interface="eth1")
+    found = attach(network(first, peer("fe80::141", source_interface="eth2")), node)
+    assert set(found.attachments) == {first.id}
+    assert [problem.reason for problem in found.problems] == [Reason.AMBIGUOUS_UPLINK]
 
 
 def test_two_hops_away_by_the_users_own_route() -> None:
