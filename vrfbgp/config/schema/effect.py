@@ -17,6 +17,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from vrfbgp.config.schema.forms import DURATION
+
 Path = tuple[str | int, ...]
 
 
@@ -48,6 +50,13 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class Remark:
     """Why the field is not acted on, as half a sentence that follows "is not acted on: "."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """What holds if the field is not given, in words: its default alone does not say it."""
 
     text: str
 
@@ -96,6 +105,20 @@ def is_ours(field: FieldInfo) -> bool:
 def our_fields(model: type[BaseModel]) -> frozenset[str]:
     """The superset's fields of a spec, as the user writes them."""
     return frozenset(field.alias or name for name, field in model.model_fields.items() if is_ours(field))
+
+
+def written(field: FieldInfo) -> str | int | bool | list[str] | None:
+    """The field's default as a user would write it; None if there is none, or it is "not given"."""
+    if field.is_required() or any(isinstance(mark, Unset) for mark in field.metadata):
+        return None
+    value = field.get_default(call_default_factory=True)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, tuple):
+        return [str(item) for item in value] or None
+    if isinstance(value, int):
+        return f"{value}s" if any(mark is DURATION for mark in field.metadata) else value
+    return str(value) if value and not isinstance(value, dict | BaseModel) else None
 
 
 @dataclass(frozen=True, slots=True)

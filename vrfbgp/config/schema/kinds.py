@@ -83,7 +83,8 @@ PolicyRecommendation Tenant TigeraStatus TLSPassThroughRoute TLSTerminatedRoute 
 CALICO_KINDS = frozenset(_CALICO_NAMES.split())
 """Calico's kinds that say nothing about external networks."""
 
-_OUR_GROUPS = ("projectcalico.org", "crd.projectcalico.org", "operator.tigera.io", "vrfbgp.io")
+GROUPS = ("projectcalico.org", "crd.projectcalico.org", "operator.tigera.io", "vrfbgp.io")
+"""The API groups of the kinds that are read, the core one left out."""
 
 
 def find(version: str, name: str) -> Kind | None:
@@ -100,7 +101,7 @@ def resembling(version: str, name: str) -> tuple[Kind, str] | None:
     group, _, _ = version.rpartition("/")
     if name in CALICO_KINDS or (name, version) == ("Network", CORE):
         return None
-    near = difflib.get_close_matches(group, _OUR_GROUPS, n=1, cutoff=0.8) if group else [""]
+    near = difflib.get_close_matches(group, GROUPS, n=1, cutoff=0.8) if group else [""]
     foreign = not near and "." in group and not group.endswith("k8s.io")
     if foreign:
         return None

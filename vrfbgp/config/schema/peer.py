@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Reference, Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark
+from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark, Unset
 from vrfbgp.config.schema.faults import exclusive, out_of_range, wrong_type
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -54,7 +54,7 @@ class BGPPeerSpec(Strict):
     node: Annotated[Reference, ACTED] = ""
     node_selector: Annotated[LabelSelector, ACTED] = None
     peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), ACTED] = None
-    as_number: Annotated[AsNumber, ACTED] = 0
+    as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
     """0: not given."""
     local_as_number: Annotated[LocalAs | None, Field(alias="localASNumber"), ACTED] = None
     external_network: Annotated[Reference, ACTED] = ""
