@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import core_schema
@@ -15,11 +16,13 @@ from pydantic_core import core_schema
 from vrfbgp.config.schema.effect import our_fields, written
 from vrfbgp.config.schema.forms import Form, or_null
 from vrfbgp.config.schema.kinds import GROUPS, KINDS, OURS, Kind
+from vrfbgp.config.schema.meaning import meanings, plain
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _REF = "#/$defs/"
 _OTHER = "another kind"
 _LIST = "List"
+_GROUP = OURS.partition("/")[0]
 _MODE: JsonSchemaMode = "validation"
 
 
@@ -53,6 +56,12 @@ def json_schema(name: str | None = None) -> Form:
     }
 
 
+def definition_of(model: type[BaseModel], definitions: dict[str, Form]) -> str:
+    """The name of the definition that has all fields of a model."""
+    own = f"{model.__name__}.{_GROUP}"
+    return own if own in definitions else model.__name__
+
+
 def _versions(kind: Kind, name: str, definitions: dict[str, Form]) -> Iterable[str]:
     """Fix apiVersion and kind; where ours has more fields, make a form of its own for it."""
     whole = definitions[name]
@@ -62,8 +71,7 @@ def _versions(kind: Kind, name: str, definitions: dict[str, Form]) -> Iterable[s
         return (name,)
     spec: Form = whole["properties"]["spec"]
     inner = _refs(spec)[0].removeprefix(_REF)
-    group = OURS.partition("/")[0]
-    own_name, own_inner = f"{name}.{group}", f"{inner}.{group}"
+    own_name, own_inner = f"{name}.{_GROUP}", f"{inner}.{_GROUP}"
     full = definitions[inner]
     definitions[own_inner] = full
     definitions[inner] = full | {
@@ -132,10 +140,13 @@ class _Writer(GenerateJsonSchema):
         form.pop("title", None)
         form.pop("description", None)
         properties: dict[str, Form] = form["properties"]
+        said = {name: plain(text) for name, text in meanings(schema["cls"]).items()}
         for name, field in schema["cls"].model_fields.items():
             alias = field.alias or name
             if not field.is_required():
                 properties[alias] = or_null(properties[alias]) | _default(field)
+            if name in said:
+                properties[alias] = properties[alias] | {"description": said[name]}
         return form
 
 

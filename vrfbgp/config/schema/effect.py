@@ -3,7 +3,8 @@
 A field of a strict model that says nothing is *not acted on*: the user is told once per kind and field.
 `ACTED` fields are used; fields with `Limits` are not yet, and their neglect would let more through, so
 that they degrade their peer or network; `Remark` says why something needs no acting on. `OURS` marks a
-field of `vrfbgp.io/v1alpha1`. Documentation is made from `table`, so the models are its only source.
+field of `vrfbgp.io/v1alpha1`. The documents' tables (`page`) and the editors' schema (`editor`) are made of
+this, so the models are their only source.
 """
 
 from __future__ import annotations
@@ -82,12 +83,11 @@ def table(model: type[BaseModel], prefix: str = "spec") -> Iterator[Field]:
     for name, field in model.model_fields.items():
         path = f"{prefix}.{field.alias or name}"
         inner = inner_model(field)
-        is_list = typing.get_origin(_bare(field.annotation)) in (list, tuple, Sequence)
         remark = next((mark.text for mark in field.metadata if isinstance(mark, Remark)), "")
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         yield Field(path, effect_of(field), is_ours(field), _type_name(field), default, remark)
         if inner is not None and effect_of(field) is Effect.ACTED:
-            yield from table(inner, path + "[]" if is_list else path)
+            yield from table(inner, path + "[]" if is_list(field) else path)
 
 
 def effect_of(field: FieldInfo) -> Effect:
@@ -160,6 +160,11 @@ def inner_model(field: FieldInfo) -> type[BaseModel] | None:
         part for part in _parts(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)
     ]
     return found[0] if found else None
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Whether the field holds a list."""
+    return typing.get_origin(_bare(field.annotation)) in (list, tuple, Sequence)
 
 
 def _models_in(value: Any) -> Iterator[tuple[Path, BaseModel]]:

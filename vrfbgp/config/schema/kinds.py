@@ -49,6 +49,12 @@ class Kind:
             return (CORE,)
         return (CALICO, CALICO_CRD, OURS) if self.version == CALICO else (self.version, OURS)
 
+    @property
+    def spec_only(self) -> bool:
+        """Whether all that is read of it, but its metadata, is in `spec`."""
+        holding = [name for name, field in self.model.model_fields.items() if inner_model(field)]
+        return holding == ["metadata", "spec"]
+
     def __str__(self) -> str:
         return self.name
 
