@@ -77,4 +77,5 @@ def test_an_editor_is_told_the_meaning_without_links() -> None:
     properties = json_schema("FelixConfiguration")["$defs"]["FelixConfigurationSpec"]["properties"]
     described = properties["externalNetworkRoutingRulePriority"]["description"]
     assert described.startswith("Where the rules stand.")
+    assert described.endswith("If it is not given: 102.")
     assert plain("see [rules](#rules)") == "see rules"

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import core_schema
 
-from vrfbgp.config.schema.effect import our_fields, written
+from vrfbgp.config.schema.effect import our_fields, unset, written
 from vrfbgp.config.schema.forms import Form, or_null
 from vrfbgp.config.schema.kinds import GROUPS, KINDS, OURS, Kind
 from vrfbgp.config.schema.meaning import meanings, plain
@@ -146,7 +146,9 @@ class _Writer(GenerateJsonSchema):
             if not field.is_required():
                 properties[alias] = or_null(properties[alias]) | _default(field)
             if name in said:
-                properties[alias] = properties[alias] | {"description": said[name]}
+                words = unset(field)
+                otherwise = f" If it is not given: {words}." if words not in ("", "required") else ""
+                properties[alias] = properties[alias] | {"description": said[name] + otherwise}
         return form
 
 

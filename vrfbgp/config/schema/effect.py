@@ -107,9 +107,14 @@ def our_fields(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(field.alias or name for name, field in model.model_fields.items() if is_ours(field))
 
 
+def unset(field: FieldInfo) -> str:
+    """What holds if the field is not given, if its default does not say it; else ""."""
+    return next((mark.text for mark in field.metadata if isinstance(mark, Unset)), "")
+
+
 def written(field: FieldInfo) -> str | int | bool | list[str] | None:
     """The field's default as a user would write it; None if there is none, or it is "not given"."""
-    if field.is_required() or any(isinstance(mark, Unset) for mark in field.metadata):
+    if field.is_required() or unset(field):
         return None
     value = field.get_default(call_default_factory=True)
     if value is None or isinstance(value, bool):

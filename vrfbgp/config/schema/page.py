@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from vrfbgp.config.schema.editor import definition_of, json_schema
-from vrfbgp.config.schema.effect import Effect, Unset, effect_of, inner_model, is_list, is_ours, written
+from vrfbgp.config.schema.effect import Effect, effect_of, inner_model, is_list, is_ours, unset, written
 from vrfbgp.config.schema.forms import Form
 from vrfbgp.config.schema.kinds import Kind, find
 from vrfbgp.config.schema.meaning import meanings
@@ -126,8 +126,7 @@ def _plural(word: str) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    words = next((mark.text for mark in field.metadata if isinstance(mark, Unset)), None)
-    if words is not None:
+    if words := unset(field):
         return words
     value = written(field)
     if isinstance(value, bool):
