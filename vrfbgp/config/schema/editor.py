@@ -14,8 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from pydantic_core import core_schema
 
 from vrfbgp.config.schema.effect import our_fields, unset, written
-from vrfbgp.config.schema.forms import Form, or_null
-from vrfbgp.config.schema.kinds import GROUPS, KINDS, OURS, Kind
+from vrfbgp.config.schema.forms import Form, or_null, suggested
+from vrfbgp.config.schema.kinds import CORE, GROUPS, KINDS, OURS, Kind
 from vrfbgp.config.schema.meaning import meanings, plain
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -51,6 +51,11 @@ def json_schema(name: str | None = None) -> Form:
     return {
         "$schema": DIALECT,
         "title": title,
+        "type": "object",
+        "properties": {
+            "apiVersion": suggested(version for kind in kinds for version in kind.versions),
+            "kind": suggested(kind.name for kind in kinds),
+        },
         "oneOf": [{"$ref": _REF + choice} for choice in choices],
         "$defs": definitions,
     }
@@ -103,7 +108,11 @@ def _list_of_any() -> Form:
     """A List of Kubernetes, whose items are objects themselves."""
     return {
         "type": "object",
-        "properties": {"kind": {"const": _LIST}, "items": {"type": "array", "items": {"$ref": "#"}}},
+        "properties": {
+            "apiVersion": suggested([CORE]),
+            "kind": {"const": _LIST},
+            "items": {"type": "array", "items": {"$ref": "#"}},
+        },
         "required": ["kind"],
     }
 
