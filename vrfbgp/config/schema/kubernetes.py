@@ -22,7 +22,7 @@ class KubeNodeSpec(Open):
 
 class KubeNodeAddress(Open):
     type: Annotated[Text, ACTED] = ""
-    """`InternalIP` goes before `ExternalIP`; others are not asked."""
+    """`InternalIP` goes before `ExternalIP`; others are not the node's own."""
     address: Annotated[Text, ACTED] = ""
     """An address, or a host name, depending on `type`."""
 

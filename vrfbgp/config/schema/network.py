@@ -31,9 +31,9 @@ class BootstrapRoute(Strict):
     destination: Annotated[ExactNetwork, ACTED]
     """The prefix, or an address alone."""
     gateway: Annotated[Address | None, ACTED] = None
-    """The next hop, on a connected network, or behind the interface."""
+    """The next hop. None: the destination is on the interface's own link."""
     interface: Annotated[InterfaceName, ACTED] = ""
-    """The device that it leaves by."""
+    """The device that it leaves by; needed if there is no gateway."""
 
     @model_validator(mode="after")
     def _leads_somewhere(self) -> BootstrapRoute:

@@ -40,7 +40,7 @@ class NodeAddress(Strict):
     address: Annotated[Interface, ACTED]
     """An address of the node: its own where `bgp` has none. Part of the cluster."""
     type: Annotated[Text, ACTED] = ""
-    """`InternalIP` goes before `ExternalIP`."""
+    """`CalicoNodeIP` goes before `InternalIP`, that before `ExternalIP`; others are not the node's own."""
 
 
 class NodeSpec(Strict):
