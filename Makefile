@@ -70,6 +70,12 @@ fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
 	    $(BIN)/python -m tests.fuzz.$$module --seconds $(FUZZ_SECONDS) $(ARGS); \
 	done
 
+.PHONY: docs
+docs: ## write the tables of docs/configuration.md anew, from the models
+	@scripts/packages python
+	@$(MAKE) -s $(RUN_STAMP)
+	@$(BIN)/python -m vrfbgp.config.schema.page docs/configuration.md docs/reload.md
+
 .PHONY: soak
 soak: ## random faults in a row, and the kernel right after each (root; SOAK_SECONDS=1800, ARGS='--seed 7')
 	@$(need-root)scripts/packages python test

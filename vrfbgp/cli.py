@@ -160,6 +160,23 @@ def check(
 
 
 @app.command()
+def schema(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help="A kind, as BGPPeer; all, if it is not given.")
+    ] = None,
+) -> None:
+    """Print JSON Schema (draft 2020-12) of the config's kinds, for editors."""
+    from vrfbgp.config.schema.editor import UnknownKind, json_schema
+
+    try:
+        found = json_schema(kind)
+    except UnknownKind as error:
+        raise typer.BadParameter(str(error), param_hint="KIND") from None
+    json.dump(found, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+@app.command()
 def status(run_dir: RunDir = RUN_DIR, as_json: AsJson = False) -> None:
     """The state of networks, peers and gateways, and what is wrong."""
     found = _ask(run_dir, {"command": "status"})

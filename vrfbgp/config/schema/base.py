@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from vrfbgp.config.schema import forms
 from vrfbgp.config.schema.faults import out_of_range
 from vrfbgp.config.schema.scalars import StringMap, Text
 
@@ -26,9 +27,9 @@ def _name_or_nothing(text: str) -> str:
     return _name(text) if text else text
 
 
-Name = Annotated[Text, AfterValidator(_name)]
+Name = Annotated[Text, AfterValidator(_name), forms.NAME]
 """The name of an object (Calico: alphanumeric with '.', '_' and '-'; at most 253 characters)."""
-Reference = Annotated[Text, AfterValidator(_name_or_nothing)]
+Reference = Annotated[Text, AfterValidator(_name_or_nothing), forms.REFERENCE]
 """The name of another object, or "" for none."""
 
 

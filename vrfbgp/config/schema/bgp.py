@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from vrfbgp.config.schema.base import Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Remark
+from vrfbgp.config.schema.effect import ACTED, OURS, Remark, Unset
 from vrfbgp.config.schema.peer import Password
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -39,25 +39,33 @@ class ServiceBlock(Strict):
 
 class Community(Strict):
     name: Annotated[Text, ACTED] = ""
+    """What `prefixAdvertisements` call it."""
     value: Annotated[CommunityValue, ACTED]
+    """Standard (`65000:100`) or large (`65000:1:2`)."""
 
 
 class PrefixAdvertisement(Strict):
     cidr: Annotated[Network | None, ACTED] = None
+    """What is announced within it carries the communities."""
     communities: Annotated[tuple[Text, ...], Items, ACTED] = ()
+    """By name or value."""
 
 
 class BGPConfigurationSpec(Strict):
-    as_number: Annotated[LocalAs | None, ACTED] = None
+    as_number: Annotated[LocalAs | None, Unset("64512"), ACTED] = None
+    """The local AS, if the Node has none (in `default` only)."""
     service_cluster_ips: Annotated[
         tuple[ServiceBlock, ...], Items, Field(alias="serviceClusterIPs"), ACTED
     ] = ()
+    """`cidr`s of services: part of the cluster."""
     service_external_ips: Annotated[
         tuple[ServiceBlock, ...], Items, Field(alias="serviceExternalIPs"), ACTED
     ] = ()
+    """As `serviceClusterIPs`."""
     service_load_balancer_ips: Annotated[
         tuple[ServiceBlock, ...], Items, Field(alias="serviceLoadBalancerIPs"), ACTED
     ] = ()
+    """As `serviceClusterIPs`."""
     log_severity_screen: Annotated[
         Text, one_of_any_case("Trace", "Debug", "Info", "Warning", "Error", "Fatal"), Remark("it is BIRD's")
     ] = "Info"
@@ -70,7 +78,11 @@ class BGPConfigurationSpec(Strict):
         Remark("no session is waited for, all are opened from here"),
     ] = "None"
     communities: Annotated[tuple[Community, ...], Items, ACTED] = ()
+    """Names for communities, for `prefixAdvertisements`."""
     prefix_advertisements: Annotated[tuple[PrefixAdvertisement, ...], Items, ACTED] = ()
+    """`cidr` and `communities`, by name or value: what is announced within the prefix carries them. That
+    of `node.NAME` replaces that of `default`.
+    """
     service_load_balancer_aggregation: Annotated[EnabledDisabled, _GATEWAYS_ONLY] = "Enabled"
     ignored_interfaces: Annotated[tuple[Text, ...], Items] = ()
     local_workload_peering_ipv4: Annotated[Address | None, Field(alias="localWorkloadPeeringIPV4")] = None
@@ -84,8 +96,12 @@ class BGPConfigurationSpec(Strict):
     program_cluster_routes: EnabledDisabled | None = None
     extensions: Annotated[StringMap, Remark("they are for BIRD's templates")] = Field(default_factory=dict)
 
-    router_id: Annotated[RouterId | None, Field(alias="routerID"), OURS, ACTED] = None
+    router_id: Annotated[
+        RouterId | None, Field(alias="routerID"), Unset("the node's IPv4 address"), OURS, ACTED
+    ] = None
+    """The BGP identifier."""
     cluster_cidrs: Annotated[tuple[Network, ...], Items, Field(alias="clusterCIDRs"), OURS, ACTED] = ()
+    """More ranges of the cluster."""
 
 
 class BGPConfiguration(Resource):

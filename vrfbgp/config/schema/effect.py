@@ -3,7 +3,8 @@
 A field of a strict model that says nothing is *not acted on*: the user is told once per kind and field.
 `ACTED` fields are used; fields with `Limits` are not yet, and their neglect would let more through, so
 that they degrade their peer or network; `Remark` says why something needs no acting on. `OURS` marks a
-field of `vrfbgp.io/v1alpha1`. Documentation is made from `table`, so the models are its only source.
+field of `vrfbgp.io/v1alpha1`. The documents' tables (`page`) and the editors' schema (`editor`) are made of
+this, so the models are their only source.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+
+from vrfbgp.config.schema.forms import DURATION
 
 Path = tuple[str | int, ...]
 
@@ -52,6 +55,13 @@ class Remark:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Unset:
+    """What holds if the field is not given, in words: its default alone does not say it."""
+
+    text: str
+
+
 ACTED = Acted()
 OURS = Ours()
 
@@ -73,12 +83,11 @@ def table(model: type[BaseModel], prefix: str = "spec") -> Iterator[Field]:
     for name, field in model.model_fields.items():
         path = f"{prefix}.{field.alias or name}"
         inner = inner_model(field)
-        is_list = typing.get_origin(_bare(field.annotation)) in (list, tuple, Sequence)
         remark = next((mark.text for mark in field.metadata if isinstance(mark, Remark)), "")
         default = None if field.is_required() else field.get_default(call_default_factory=True)
         yield Field(path, effect_of(field), is_ours(field), _type_name(field), default, remark)
         if inner is not None and effect_of(field) is Effect.ACTED:
-            yield from table(inner, path + "[]" if is_list else path)
+            yield from table(inner, path + "[]" if is_list(field) else path)
 
 
 def effect_of(field: FieldInfo) -> Effect:
@@ -96,6 +105,25 @@ def is_ours(field: FieldInfo) -> bool:
 def our_fields(model: type[BaseModel]) -> frozenset[str]:
     """The superset's fields of a spec, as the user writes them."""
     return frozenset(field.alias or name for name, field in model.model_fields.items() if is_ours(field))
+
+
+def unset(field: FieldInfo) -> str:
+    """What holds if the field is not given, if its default does not say it; else ""."""
+    return next((mark.text for mark in field.metadata if isinstance(mark, Unset)), "")
+
+
+def written(field: FieldInfo) -> str | int | bool | list[str] | None:
+    """The field's default as a user would write it; None if there is none, or it is "not given"."""
+    if field.is_required() or unset(field):
+        return None
+    value = field.get_default(call_default_factory=True)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, tuple):
+        return [str(item) for item in value] or None
+    if isinstance(value, int):
+        return f"{value}s" if any(mark is DURATION for mark in field.metadata) else value
+    return str(value) if value and not isinstance(value, dict | BaseModel) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +165,11 @@ def inner_model(field: FieldInfo) -> type[BaseModel] | None:
         part for part in _parts(field.annotation) if isinstance(part, type) and issubclass(part, BaseModel)
     ]
     return found[0] if found else None
+
+
+def is_list(field: FieldInfo) -> bool:
+    """Whether the field holds a list."""
+    return typing.get_origin(_bare(field.annotation)) in (list, tuple, Sequence)
 
 
 def _models_in(value: Any) -> Iterator[tuple[Path, BaseModel]]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from vrfbgp.config.documents import source_text
+from vrfbgp.config.schema import forms
 from vrfbgp.config.schema.base import Strict
 from vrfbgp.config.schema.effect import Remark
 from vrfbgp.config.schema.faults import wrong_type
@@ -64,7 +65,7 @@ def _int_or_string(value: Any) -> str:
     raise wrong_type(f"must be a number or a string, is {shown(value)}")
 
 
-IntOrString = Annotated[str, BeforeValidator(_int_or_string)]
+IntOrString = Annotated[str, BeforeValidator(_int_or_string), forms.INTEGER_OR_STRING]
 
 _BOOLEANS = """
 allowIPIPPacketsFromWorkloads allowVXLANPacketsFromWorkloads bpfConnectTimeLoadBalancingEnabled

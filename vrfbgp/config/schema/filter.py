@@ -16,51 +16,73 @@ _PRIORITY = within(1, 2147483646)
 
 class PrefixLength(Strict):
     min: Annotated[Annotated[Int, within(0, 128)] | None, ACTED] = None
+    """The shortest that matches."""
     max: Annotated[Annotated[Int, within(0, 128)] | None, ACTED] = None
+    """The longest that matches."""
 
 
 class CommunityMatch(Strict):
     values: Annotated[tuple[CommunityValue, ...], Items, ACTED]
+    """One of them is enough: standard (`65000:100`) or large (`65000:1:2`)."""
 
 
 class AddCommunity(Strict):
     value: Annotated[CommunityValue, ACTED]
+    """What is added, as in `communities.values`."""
 
 
 class PrependAsPath(Strict):
     prefix: Annotated[tuple[AsNumber, ...], Items, ACTED]
+    """What comes before the AS_PATH, the first of it first."""
 
 
 class SetPriority(Strict):
     value: Annotated[Int, _PRIORITY, ACTED]
+    """A metric."""
 
 
 class Operation(Strict):
     """One change of an accepted route."""
 
     add_community: Annotated[AddCommunity | None, ACTED] = None
+    """A community beside those that the route has."""
     prepend_as_path: Annotated[PrependAsPath | None, Field(alias="prependASPath"), ACTED] = None
+    """AS numbers before those that the route has."""
     set_priority: Annotated[
         SetPriority | None, Remark("all routes of a network have one metric (ExternalNetwork.spec.metric)")
     ] = None
+    """Not acted on: all routes of a network have one metric."""
 
 
 class FilterRule(Strict):
     """The first rule whose every condition holds decides; a route that none matches is accepted."""
 
     action: Annotated[Text, one_of("Accept", "Reject"), ACTED]
+    """What becomes of a route that matches."""
     cidr: Annotated[Network | None, ACTED] = None
+    """Together with `matchOperator`: which prefixes."""
     match_operator: Annotated[Annotated[Text, one_of("Equal", "NotEqual", "In", "NotIn")] | None, ACTED] = (
         None
     )
+    """`In`: the prefix is within the CIDR, and its length is between `min` and `max`. `Equal`: it is the
+    CIDR. `NotIn` and `NotEqual`: the opposites.
+    """
     prefix_length: Annotated[PrefixLength | None, ACTED] = None
+    """Bounds of the prefix's length; needs `cidr`."""
     source: Annotated[Annotated[Text, one_of("RemotePeers")] | None, ACTED] = None
+    """`RemotePeers`: learned by BGP, as all that is imported is, and nothing that is exported."""
     interface: Annotated[Text, ACTED] = ""
+    """A pattern (`eth*`) for the device that leads to the peer; no exported route has one."""
     peer_type: Annotated[Annotated[Text, one_of("eBGP", "iBGP")] | None, ACTED] = None
+    """Which kind of session."""
     communities: Annotated[CommunityMatch | None, ACTED] = None
+    """Which communities it has."""
     as_path_prefix: Annotated[tuple[AsNumber, ...], Items, ACTED] = ()
+    """The AS_PATH begins with these."""
     priority: Annotated[Annotated[Int, _PRIORITY] | None, ACTED] = None
+    """The route's metric in the kernel: the network's `metric`. No exported route has one."""
     operations: Annotated[tuple[Operation, ...], Items, ACTED] = ()
+    """Changes of what is accepted, which best path sees, or the peer."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> FilterRule:
@@ -77,9 +99,13 @@ class FilterRule(Strict):
 
 class BGPFilterSpec(Strict):
     export_v4: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
+    """Rules for the IPv4 addresses of gateways that a peer is told."""
     import_v4: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
+    """Rules for the IPv4 routes that are taken from a peer."""
     export_v6: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
+    """Rules for the IPv6 addresses of gateways that a peer is told."""
     import_v6: Annotated[tuple[FilterRule, ...], Items, ACTED] = ()
+    """Rules for the IPv6 routes that are taken from a peer."""
 
     @model_validator(mode="after")
     def _families(self) -> BGPFilterSpec:

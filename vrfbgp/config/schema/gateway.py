@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Open, Reference, Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, Remark
+from vrfbgp.config.schema.effect import ACTED, Remark, Unset
 from vrfbgp.config.schema.faults import exclusive, wrong_type
 from vrfbgp.config.schema.scalars import (
     EnabledDisabled,
@@ -29,7 +29,9 @@ class PoolRef(Strict):
     """A pool by its name, or a range; if both are given, the range is a part of the pool."""
 
     name: Annotated[Reference, ACTED] = ""
+    """An `IPPool`."""
     cidr: Annotated[ExactNetwork | None, ACTED] = None
+    """A range; beside a `name`, a part of that pool."""
 
     @model_validator(mode="after")
     def _says_something(self) -> PoolRef:
@@ -39,13 +41,17 @@ class PoolRef(Strict):
 
 
 class PodSpec(Open):
-    node_selector: Annotated[StringMap, ACTED] = Field(default_factory=dict)
+    node_selector: Annotated[StringMap, Unset("all nodes"), ACTED] = Field(default_factory=dict)
+    """Labels that a node must have for the gateway to be steered there. `kubernetes.io/hostname` and
+    `kubernetes.io/os` are known without a Node.
+    """
 
 
 class PodTemplate(Open):
     """Open: it is Kubernetes' pod template, and only where the pods may run matters here."""
 
     spec: Annotated[PodSpec | None, ACTED] = None
+    """Kubernetes' pod spec."""
 
 
 class Probe(Strict):
@@ -74,8 +80,17 @@ class AdditionalInterface(Strict):
 
 class EgressGatewaySpec(Strict):
     ip_pools: Annotated[tuple[PoolRef, ...], Items, Field(alias="ipPools"), ACTED]
+    """Its addresses: `cidr`, or the `name` of an `IPPool`, or both (then the `cidr` is a part of the
+    pool). A bare `cidr` needs no pool. Ranges of gateways with different networks must not overlap:
+    refused, and at a start both are closed.
+    """
     external_networks: Annotated[tuple[Reference, ...], Items, ACTED] = ()
+    """The networks, in the order in which they are asked. The first that has *any* route for a
+    destination takes it, a default route included; overlaps are told in `status`. One that is missing
+    keeps its place and degrades the gateway; the others work.
+    """
     template: Annotated[PodTemplate | None, ACTED] = None
+    """Kubernetes' pod template, of which only the node selector matters here."""
     replicas: Annotated[Annotated[Int32, _COUNT], _PODS] = 1
     log_severity: Annotated[
         Annotated[Text, one_of("Trace", "Debug", "Info", "Warn", "Error", "Fatal")], _PODS

@@ -49,6 +49,12 @@ class Kind:
             return (CORE,)
         return (CALICO, CALICO_CRD, OURS) if self.version == CALICO else (self.version, OURS)
 
+    @property
+    def spec_only(self) -> bool:
+        """Whether all that is read of it, but its metadata, is in `spec`."""
+        holding = [name for name, field in self.model.model_fields.items() if inner_model(field)]
+        return holding == ["metadata", "spec"]
+
     def __str__(self) -> str:
         return self.name
 
@@ -83,7 +89,8 @@ PolicyRecommendation Tenant TigeraStatus TLSPassThroughRoute TLSTerminatedRoute 
 CALICO_KINDS = frozenset(_CALICO_NAMES.split())
 """Calico's kinds that say nothing about external networks."""
 
-_OUR_GROUPS = ("projectcalico.org", "crd.projectcalico.org", "operator.tigera.io", "vrfbgp.io")
+GROUPS = ("projectcalico.org", "crd.projectcalico.org", "operator.tigera.io", "vrfbgp.io")
+"""The API groups of the kinds that are read, the core one left out."""
 
 
 def find(version: str, name: str) -> Kind | None:
@@ -100,7 +107,7 @@ def resembling(version: str, name: str) -> tuple[Kind, str] | None:
     group, _, _ = version.rpartition("/")
     if name in CALICO_KINDS or (name, version) == ("Network", CORE):
         return None
-    near = difflib.get_close_matches(group, _OUR_GROUPS, n=1, cutoff=0.8) if group else [""]
+    near = difflib.get_close_matches(group, GROUPS, n=1, cutoff=0.8) if group else [""]
     foreign = not near and "." in group and not group.endswith("k8s.io")
     if foreign:
         return None

@@ -15,17 +15,21 @@ from vrfbgp.config.schema.scalars import Items, StringMap, Text
 
 class KubeNodeSpec(Open):
     pod_cidr: Annotated[Text, Field(alias="podCIDR"), ACTED] = ""
+    """Part of the cluster."""
     pod_cidrs: Annotated[tuple[Text, ...], Items, Field(alias="podCIDRs"), ACTED] = ()
+    """Part of the cluster."""
 
 
 class KubeNodeAddress(Open):
     type: Annotated[Text, ACTED] = ""
+    """`InternalIP` goes before `ExternalIP`; others are not the node's own."""
     address: Annotated[Text, ACTED] = ""
-    """A host name too, depending on `type`."""
+    """An address, or a host name, depending on `type`."""
 
 
 class KubeNodeStatus(Open):
     addresses: Annotated[tuple[KubeNodeAddress, ...], Items, ACTED] = ()
+    """The node's addresses, where Calico's Node has none. Part of the cluster."""
 
 
 class KubeNode(OpenResource):
@@ -37,6 +41,7 @@ class Secret(OpenResource):
     data: Annotated[StringMap, Field(repr=False), ACTED] = Field(default_factory=dict)
     """Values in base64."""
     string_data: Annotated[StringMap, Field(repr=False), ACTED] = Field(default_factory=dict)
+    """Values as they are; they go before `data`."""
 
     def value(self, key: str) -> bytes | None:
         """The decoded value; None if there is none or it is no base64. stringData goes before data."""

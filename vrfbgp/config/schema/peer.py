@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Reference, Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark
+from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark, Unset
 from vrfbgp.config.schema.faults import exclusive, out_of_range, wrong_type
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -34,49 +34,88 @@ class SecretKeyRef(Strict):
     """A key of a Secret. `optional` does not make a session without the password."""
 
     name: Annotated[Reference, ACTED]
+    """The `Secret`. A reference names no namespace: see [Secret](#secret)."""
     key: Annotated[Text, ACTED]
+    """The key in its `data` or `stringData`."""
     optional: Annotated[Bool, Remark("a missing password never means a session without one")] = False
 
 
 class Password(Strict):
     secret_key_ref: Annotated[SecretKeyRef | None, ACTED] = None
+    """`name` and `key` of a `Secret` with the TCP MD5 password, 1 to 80 printable ASCII characters.
+    Missing: degraded, never a session without.
+    """
 
 
 class MaxPrefixes(Strict):
     """How many prefixes a peer may announce, and what happens beyond."""
 
     limit: Annotated[Int, within(1, 2**31 - 1), ACTED]
+    """Prefixes that may be accepted from the peer in each family; `status` warns from 75 % on."""
     action: Annotated[Text, one_of("Warn", "Drop", "Restart"), ACTED] = "Warn"
+    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept: it comes when the router sends it
+    again. `Restart`: a Cease, and no session for `restartAfter`.
+    """
     restart_after: Annotated[Seconds | None, ACTED] = None
+    """How long there is no session after a `Restart`. None: until the peer's config changes."""
 
 
 class BGPPeerSpec(Strict):
-    node: Annotated[Reference, ACTED] = ""
-    node_selector: Annotated[LabelSelector, ACTED] = None
-    peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), ACTED] = None
-    as_number: Annotated[AsNumber, ACTED] = 0
-    """0: not given."""
-    local_as_number: Annotated[LocalAs | None, Field(alias="localASNumber"), ACTED] = None
+    node: Annotated[Reference, Unset("all nodes"), ACTED] = ""
+    """The one node that the peer is for, by name. Together with `nodeSelector`: refused."""
+    node_selector: Annotated[LabelSelector, Unset("all nodes"), ACTED] = None
+    """For which nodes: those whose labels match. The grammar is Calico's: `==`, `!=`, `in`, `not in`,
+    `has()`, `contains`, `starts with`, `ends with`, `!`, `&&`, `||`, `all()`, parentheses.
+    """
+    peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), Unset("required"), ACTED] = None
+    """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. None:
+    degraded.
+    """
+    as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
+    """The peer's AS. If it is the local one, the session is iBGP. None: degraded."""
+    local_as_number: Annotated[
+        LocalAs | None, Field(alias="localASNumber"), Unset("the node's AS"), ACTED
+    ] = None
+    """The local AS of this session."""
     external_network: Annotated[Reference, ACTED] = ""
+    """The network that the peer belongs to. None: no session, and a notice. One that does not exist:
+    degraded.
+    """
     network: Annotated[Reference, Remark("only peers of an externalNetwork get a session")] = ""
     source_address: Annotated[Annotated[Text, one_of("UseNodeIP", "None")], ACTED] = "UseNodeIP"
+    """Where the session comes from, and the next hop that we announce: `UseNodeIP` is the node's address,
+    `None` that of the uplink.
+    """
     password: Annotated[Password | None, ACTED] = None
-    keepalive_time: Annotated[Annotated[Seconds, within(1, 21845)] | None, ACTED] = None
-    max_restart_time: Annotated[Annotated[Seconds, within(0, 16777215)] | None, ACTED] = None
-    """12 bits (RFC 4724 3); with LongLivedGracefulRestart it is another time, of 24 bits (RFC 9494)."""
+    """The TCP MD5 password (RFC 2385), by reference."""
+    keepalive_time: Annotated[
+        Annotated[Seconds, within(1, 21845)] | None, Unset("a third of the hold time"), ACTED
+    ] = None
+    """Seconds between two KEEPALIVEs; shorter than `holdTime`."""
+    max_restart_time: Annotated[Annotated[Seconds, within(0, 16777215)] | None, Unset("`120s`"), ACTED] = None
+    """The time that we announce for graceful restart, at most 4095 s (12 bits, RFC 4724 3). `0s`: it is
+    not offered. With `LongLivedGracefulRestart` it is another time, of 24 bits (RFC 9494).
+    """
     restart_mode: Annotated[
         Annotated[Text, one_of("GracefulRestart", "LongLivedGracefulRestart")],
         Remark("plain graceful restart is announced, for 120s"),
     ] = "GracefulRestart"
-    next_hop_mode: Annotated[Annotated[Text, one_of("Auto", "Self", "Keep")] | None, ACTED] = None
+    next_hop_mode: Annotated[
+        Annotated[Text, one_of("Auto", "Self", "Keep")] | None, Unset("`Auto`"), ACTED
+    ] = None
+    """What is announced today are the gateways' addresses, with this node as next hop in any mode."""
     keep_original_next_hop: Annotated[Bool, ACTED] = False
+    """`true` is the old spelling of `nextHopMode: Keep`."""
     num_allowed_local_as_numbers: Annotated[
         Annotated[Int, within(0, 255)], Field(alias="numAllowedLocalASNumbers"), ACTED
     ] = 0
-    ttl_security: Annotated[Annotated[Uint8, within(1, 255)] | None, ACTED] = None
-    """Hops between the peers, 1 if they share a link (RFC 5082)."""
+    """How often the local AS may be in the AS_PATH of what is taken."""
+    ttl_security: Annotated[Annotated[Uint8, within(1, 255)] | None, Unset("off"), ACTED] = None
+    """Hops between the peers (RFC 5082), 1 on a shared link."""
     reachable_by: Annotated[Address | None, ACTED] = None
+    """The gateway, on a connected network, by which a peer further away is reached."""
     filters: Annotated[tuple[Reference, ...], Items, ACTED] = ()
+    """Names of `BGPFilter`s, in the order in which they are asked. One that is missing: degraded."""
     failure_detection_mode: Annotated[
         Annotated[Text, one_of("None", "BFDIfDirectlyConnected")], Remark("there is no BFD")
     ] = "None"
@@ -90,11 +129,16 @@ class BGPPeerSpec(Strict):
     reverse_peering: Annotated[Annotated[Text, one_of("Auto", "Manual")], _MESH] = "Auto"
     extensions: Annotated[StringMap, Remark("they are for BIRD's templates")] = Field(default_factory=dict)
 
-    hold_time: Annotated[Annotated[Seconds, within(0, 65535)] | None, OURS, ACTED] = None
+    hold_time: Annotated[Annotated[Seconds, within(0, 65535)] | None, Unset("`90s`"), OURS, ACTED] = None
+    """`0s`: none; otherwise at least `3s`."""
     max_prefixes: Annotated[MaxPrefixes | None, OURS, ACTED] = None
+    """A limit on what is accepted from the peer, and what happens beyond."""
     passive: Annotated[Bool, OURS, Limits()] = False
+    """To be called, not to call. Not acted on yet: `true` degrades the peer, which has no session."""
     source_ip: Annotated[Address | None, Field(alias="sourceIP"), OURS, ACTED] = None
-    source_interface: Annotated[InterfaceName, OURS, ACTED] = ""
+    """A source address, instead. It must be on an interface of the node."""
+    source_interface: Annotated[InterfaceName, Unset("found"), OURS, ACTED] = ""
+    """The device that leads to the peer; needed if connected routes on several devices cover it."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> BGPPeerSpec:

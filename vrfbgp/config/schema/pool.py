@@ -28,7 +28,9 @@ _MODE = one_of("Never", "Always", "CrossSubnet", "")
 
 class IPPoolSpec(Strict):
     cidr: Annotated[ExactNetwork, ACTED]
+    """The range."""
     disable_bgp_export: Annotated[Bool, Field(alias="disableBGPExport"), ACTED] = False
+    """`true`: addresses of this pool are never announced."""
     allowed_uses: Annotated[
         tuple[
             Annotated[

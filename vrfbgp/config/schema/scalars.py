@@ -1,20 +1,24 @@
 """Field types: how a value of the user's text becomes a value of ours.
 
 Every type takes what the Kubernetes API would, and a little more: a quoted number, a number where a label
-wants a string. Errors say what the field wants, never more of the value than its beginning.
+wants a string. Errors say what the field wants, never more of the value than its beginning. Each type also
+says in JSON Schema (`forms`) what it takes, never less than that.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 from typing import Annotated, Any, NamedTuple, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, GetJsonSchemaHandler, PlainValidator
+from pydantic_core import CoreSchema
 
 from vrfbgp.config.documents import source_text
+from vrfbgp.config.schema import forms
 from vrfbgp.config.schema.faults import out_of_range, wrong_type
 from vrfbgp.config.select import Selector, SelectorError, parse
 from vrfbgp.model import IPAddress, IPNetwork
@@ -53,6 +57,16 @@ def _boolean(value: Any) -> bool:
     raise wrong_type(f"must be true or false, is {shown(value)}")
 
 
+@dataclass(frozen=True, slots=True)
+class Narrowed(AfterValidator):
+    """A check of what a type read, and what that check makes of the type's JSON Schema."""
+
+    form: Callable[[forms.Form], forms.Form]
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, inner: GetJsonSchemaHandler) -> forms.Form:
+        return self.form(inner(core))
+
+
 def within(low: int, high: int) -> AfterValidator:
     """The bounds of a whole number, both included."""
 
@@ -61,7 +75,7 @@ def within(low: int, high: int) -> AfterValidator:
             return value
         raise out_of_range(f"must be between {low} and {high}, is {value}")
 
-    return AfterValidator(check)
+    return Narrowed(check, lambda form: forms.within(form, low, high))
 
 
 def one_of(*words: str) -> AfterValidator:
@@ -74,7 +88,7 @@ def one_of(*words: str) -> AfterValidator:
             f"must be one of {', '.join(word or 'nothing' for word in words)}; is {shown(value)}"
         )
 
-    return AfterValidator(check)
+    return Narrowed(check, lambda _: forms.one_of(words))
 
 
 def one_of_any_case(*words: str) -> AfterValidator:
@@ -86,7 +100,7 @@ def one_of_any_case(*words: str) -> AfterValidator:
             return spelled[value.lower()]
         raise out_of_range(f"must be one of {', '.join(words)}; is {shown(value)}")
 
-    return AfterValidator(check)
+    return Narrowed(check, lambda _: forms.one_of_any_case(words))
 
 
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
@@ -231,34 +245,40 @@ def _community(text: str) -> str:
     return text
 
 
-Int = Annotated[int, BeforeValidator(_integer)]
+Int = Annotated[int, BeforeValidator(_integer), forms.INTEGER]
 Uint8 = Annotated[Int, within(0, 255)]
 Int32 = Annotated[Int, within(-(2**31), 2**31 - 1)]
 Uint32 = Annotated[Int, within(0, 2**32 - 1)]
 Port = Annotated[Int, within(1, 65535)]
-Bool = Annotated[bool, BeforeValidator(_boolean)]
+Bool = Annotated[bool, BeforeValidator(_boolean), forms.BOOLEAN]
 EnabledDisabled = Annotated[Text, one_of("Enabled", "Disabled")]
-Duration = Annotated[float, BeforeValidator(_seconds)]
+Duration = Annotated[float, BeforeValidator(_seconds), forms.DURATION]
 """A Go duration, in seconds."""
-Seconds = Annotated[int, BeforeValidator(_whole_seconds)]
+Seconds = Annotated[int, BeforeValidator(_whole_seconds), forms.DURATION]
 """A Go duration of whole seconds."""
-AsNumber = Annotated[int, BeforeValidator(_as_number)]
+AsNumber = Annotated[int, BeforeValidator(_as_number), forms.AS_NUMBER]
 LocalAs = Annotated[AsNumber, within(1, 2**32 - 1)]
 """RFC 7607: nobody is AS 0."""
-RouterId = Annotated[IPv4Address, _parsed("an IPv4 address other than 0.0.0.0", _router_id)]
-Address = Annotated[IPAddress, _parsed("an IP address", _address)]
-Network = Annotated[IPNetwork, _parsed("a CIDR as 10.0.0.0/8", _network)]
+RouterId = Annotated[
+    IPv4Address, _parsed("an IPv4 address other than 0.0.0.0", _router_id), forms.IPV4_ADDRESS
+]
+Address = Annotated[IPAddress, _parsed("an IP address", _address), forms.ADDRESS]
+Network = Annotated[IPNetwork, _parsed("a CIDR as 10.0.0.0/8", _network), forms.NETWORK]
 """A CIDR; bits behind the prefix length are cut off, as Calico does it."""
-ExactNetwork = Annotated[IPNetwork, PlainValidator(_exact)]
+ExactNetwork = Annotated[IPNetwork, PlainValidator(_exact), forms.NETWORK]
 """A CIDR without bits behind the prefix length; an address alone is a host's."""
-Interface = Annotated[Any, _parsed("an address, with or without a prefix length", ip_interface)]
+Interface = Annotated[
+    Any, _parsed("an address, with or without a prefix length", ip_interface), forms.INTERFACE_ADDRESS
+]
 """An address of an interface; use its `ip`."""
-PeerEndpoint = Annotated[Endpoint, _parsed("an address, with or without a port, as 10.0.0.1:179", _endpoint)]
-LabelSelector = Annotated[Selector | None, PlainValidator(_selector)]
-InterfaceName = Annotated[Text, AfterValidator(_interface_name)]
+PeerEndpoint = Annotated[
+    Endpoint, _parsed("an address, with or without a port, as 10.0.0.1:179", _endpoint), forms.ENDPOINT
+]
+LabelSelector = Annotated[Selector | None, PlainValidator(_selector), forms.SELECTOR]
+InterfaceName = Annotated[Text, AfterValidator(_interface_name), forms.DEVICE]
 """The name of a network device (IFNAMSIZ, linux/if.h), or ""."""
-StringMap = Annotated[dict[str, str], BeforeValidator(_string_map)]
+StringMap = Annotated[dict[str, str], BeforeValidator(_string_map), forms.STRING_MAP]
 Items = BeforeValidator(_items)
 """Before a `tuple[X, ...]`: only a list of YAML will do, no string."""
-CommunityValue = Annotated[Text, AfterValidator(_community)]
+CommunityValue = Annotated[Text, AfterValidator(_community), forms.COMMUNITY]
 """A standard community, or a large one of three numbers (RFC 1997, RFC 8092)."""
