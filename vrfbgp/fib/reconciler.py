@@ -319,7 +319,7 @@ class Reconciler:
         removals: list[Step] = []
         clearances: list[Step] = []
         reads, waiting = self._pending_reads(), self._waiting(now)
-        standing = Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
+        standing = Standing(self.nexthops, self.retry, known=ReadNexthops() not in reads)
         gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
         for of, delta in self.slices.items():
             table, family, metric = of
