@@ -134,8 +134,6 @@ class Core:
         self._loaded: Intent | None = None
         """A config that is not acted on yet. Only the newest of a turn is: a peer that is gone and back in
         one turn would lose its state here, but keep its session in the speaker, which was told nothing."""
-        self._gone: dict[int, set[int]] = {}
-        """Next hops that are gone, with their devices, until it is known whether these took them along."""
         self._heard = False
         """Peers said something since desired routes were brought up to date."""
         self._started = False
@@ -244,12 +242,9 @@ class Core:
             case LinksRead(links, addresses, lapsed):
                 self._host_reads.discard(ReadLinks())
                 changed, lost = self.host.links_read(links, addresses)
-                gone, self._gone = self._gone, {}
-                for id_, devices in gone.items():
-                    self._repaired(not devices & (changed | lapsed), id_, now)
+                self.repairs.links_read(changed | lapsed, lost | lapsed, now)
                 if changed or lapsed:
                     self._replan = True
-                    self.repairs.explain()
                     self._doubt(lost | lapsed)
             case TableRead(table, family, routes, ours):
                 self._host_reads.discard(ReadTable(table, family))
@@ -269,8 +264,8 @@ class Core:
                 self._replan |= self.host.route_seen(route)
                 self._read_doubted()
             case RouteGone(route):
-                wronged = route.key.table != MAIN_TABLE and reconciler.route_gone(route)
-                self._repaired(wronged, route.key, now)
+                if route.key.table != MAIN_TABLE and (devices := reconciler.route_gone(route)) is not None:
+                    self._went(route.key, devices)
                 self._replan |= self.host.route_gone(route)
             case RulesRead(family, rules):
                 if reconciler.is_asked(ReadRules(family)):
@@ -331,14 +326,17 @@ class Core:
         if self.reconciler.nexthops.delta.actual(id_) is None:
             return
         self.repairs.explain()
-        self._gone[id_] = self.reconciler.nexthops.devices(id_)
-        self._reads.add(ReadLinks())
+        self._went(id_, frozenset(self.reconciler.nexthops.devices(id_)))
         self.reconciler.read_again(ReadNexthops())
         for network in self.networks.values():
             self._read_network(network)
 
     def _read_network(self, network: Network) -> None:
         self.reconciler.read_again(*(ReadTable(network.intent.table, family) for family in Family))
+
+    def _went(self, key: Key, devices: frozenset[int]) -> None:
+        self.repairs.went(key, devices)
+        self._reads.add(ReadLinks())
 
     def _repaired(self, wrong: bool, key: Key, now: float) -> None:
         if wrong:
@@ -382,7 +380,7 @@ class Core:
             network.bury()
         operations: list[Step] = []
         if self.intent is not None and not self._host_reads:
-            if self._replan or self.repairs.fights_changed(now):
+            if self.repairs.fights_changed(now) or self._replan:
                 self._replan, self._asking = False, True
                 self.planner.plan(self.intent, self.networks, now, steering=self.drain.steers)
                 self._asked += self.planner.moved(self.networks)

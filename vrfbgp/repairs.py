@@ -7,10 +7,11 @@ kernel or by us, and is counted apart.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from vrfbgp.events import TableCounted
 from vrfbgp.fib.draft import Key
+from vrfbgp.fib.missing import Missing
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.rounds import Rounds
 from vrfbgp.intent import Problem, Reason, Severity
@@ -39,6 +40,7 @@ class Repairs:
         self._contests = reconciler.contests
         self._suspected: set[ReadRequest] = set()
         """What is read since a count of it differed, or for the comparison's sake."""
+        self._missing = Missing()
         self._notes: list[Note] = []
         self._untold = 0
         self._fought: set[Key] = set()
@@ -53,6 +55,23 @@ class Repairs:
         self.found[kind(key)] += 1
         self._note(f"{name(key)} was changed or deleted by somebody else; it is put right")
         self._contests.undone(key, now)
+
+    def went(self, key: Key, devices: frozenset[int]) -> None:
+        """The kernel tells that an object of ours, that led to these devices, is gone.
+
+        Whether that counts, the next read of the links tells; it is put right at once.
+        """
+        self._missing.put(key, kind(key), devices)
+
+    def links_read(self, changed: Set[int], lost: Set[int], now: float) -> None:
+        """Links were read: these devices changed, and `lost` may have taken along what stood on them."""
+        named, more = self._missing.links_read(changed, lost, now)
+        for key in named:
+            self.undone(key, now)
+        self.found += more
+        self._untold += more.total()
+        if changed:
+            self.explain()
 
     def compare(self, now: float) -> list[ReadRequest]:
         """What is to be asked for the comparison's sake, once all that was handed out is acknowledged."""

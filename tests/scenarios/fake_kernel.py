@@ -411,6 +411,8 @@ class FakeKernel:
         self._flush_nexthops(index)
         for key, route in list(self.routes.items()):
             if any(device == index for _, device in route.nexthops):
+                if key.family is Family.IPV6:
+                    self.told.append(RouteGone(self.shown(route)))
                 del self.routes[key]
 
     def _flush_nexthops(self, index: int) -> None:
@@ -419,6 +421,6 @@ class FakeKernel:
             for id_, nexthop in self.nexthops.items()
             if isinstance(nexthop.value, NexthopObject) and nexthop.value.ifindex == index
         }
-        before = set(self.nexthops)
-        self._drop_nexthops(ids)
-        self.told.extend(NexthopGone(id_) for id_ in sorted(before - set(self.nexthops)))
+        stood = {key: self.shown(route) for key, route in self.routes.items() if key.family is Family.IPV6}
+        self._drop_nexthops(ids)  # Linux 6: nexthop_flush_dev tells of no next hop, IPv6 of each route
+        self.told.extend(RouteGone(route) for key, route in stood.items() if key not in self.routes)

@@ -12,7 +12,7 @@ from enum import Enum
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
-from vrfbgp.model import Family, Inline, KernelRoute, NexthopValue, Nlri, RouteKey, RouteValue, Rule
+from vrfbgp.model import Family, Inline, KernelRoute, Nlri, RouteKey, RouteValue, Rule
 from vrfbgp.operations import AddRoute, AddRoutes, ReplaceRoute, ReplaceRoutes, Step
 from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable
 
@@ -91,12 +91,12 @@ class Draft:
 class Standing(dict[int, bool]):
     """Whether routes may be put on a next hop: it was made before, or will be in this batch."""
 
-    def __init__(self, delta: Delta[int, NexthopValue], retry: Retry[Key], *, known: bool) -> None:
+    def __init__(self, nexthops: Nexthops, retry: Retry[Key], *, known: bool) -> None:
         super().__init__()
-        self._delta, self._retry, self._known = delta, retry, known
+        self._nexthops, self._retry, self._known = nexthops, retry, known
 
     def __missing__(self, id_: int) -> bool:
-        stands = self[id_] = self._known and self._delta.settled((id_,)) and id_ not in self._retry
+        stands = self[id_] = self._known and self._nexthops.carries(id_) and id_ not in self._retry
         return stands
 
 

@@ -118,20 +118,32 @@ class Nexthops:
         self._orphans = {value: id_ for id_, value in found.items() if id_ not in self._used_by}
 
     def creations(self, deferred: Container[object] = ()) -> list[Operation]:
-        """Objects before the groups that need them."""
+        """Objects before the groups that need them; a group does without members that are deferred."""
         objects: list[Operation] = []
         groups: list[Operation] = []
-        for id_, desired, actual in self.delta.pending():
-            if desired is None or id_ in deferred:
-                continue
-            where = objects if isinstance(desired, NexthopObject) else groups
-            if actual is not None and type(actual) is type(desired):
-                where.append(ReplaceNexthop(id_, desired))
-            else:
-                if actual is not None:
-                    where.append(DeleteNexthop(id_))
-                where.append(AddNexthop(id_, desired))
+        lacking: set[int] = set()
+        off = [(id_, desired, actual) for id_, desired, actual in self.delta.pending() if desired is not None]
+        for id_, desired, actual in off:
+            if isinstance(desired, NexthopObject):
+                if id_ in deferred:
+                    lacking.add(id_)
+                else:
+                    objects += _made(id_, desired, actual)
+        for id_, desired, actual in off:
+            if isinstance(desired, NexthopGroup) and id_ not in deferred:
+                members = tuple(member for member in desired.members if member not in lacking)
+                if members and NexthopGroup(members) != actual:
+                    groups += _made(id_, NexthopGroup(members), actual)
         return objects + groups
+
+    def carries(self, id_: int) -> bool:
+        """Whether routes may be put on a next hop of ours: as desired, or a group that only lacks members."""
+        if self.delta.settled((id_,)):
+            return True
+        desired, actual = self.delta.desired.get(id_), self.delta.actual(id_)
+        if not (isinstance(desired, NexthopGroup) and isinstance(actual, NexthopGroup)):
+            return False
+        return all(member in desired.members and self.delta.settled((member,)) for member in actual.members)
 
     def deletions(self) -> list[Operation]:
         """What nobody wants, an earlier life of ours included; groups before their objects.
@@ -178,3 +190,11 @@ class Nexthops:
         self.delta.unwant(id_)
         if (actual := self.delta.actual(id_)) is not None:
             self._orphans[actual] = id_
+
+
+def _made(id_: int, desired: NexthopValue, actual: NexthopValue | None) -> list[Operation]:
+    if actual is None:
+        return [AddNexthop(id_, desired)]
+    if type(actual) is type(desired):
+        return [ReplaceNexthop(id_, desired)]
+    return [DeleteNexthop(id_), AddNexthop(id_, desired)]

@@ -174,18 +174,18 @@ class Reconciler:
         delta.saw(route.key.nlri, slot)
         return mine is not None and mine is not FOREIGN and slot is not FOREIGN and mine != slot
 
-    def route_gone(self, route: KernelRoute) -> bool:
-        """Somebody else deleted a route; whether it was one of ours."""
+    def route_gone(self, route: KernelRoute) -> frozenset[int] | None:
+        """A route went, and not by our wish; the devices that it led to if it was one of ours, else None."""
         delta = self.slices.get((route.key.table, route.key.family, route.key.metric))
         if delta is None:
-            return False
+            return None
         mine = delta.actual(route.key.nlri)
         if (mine is FOREIGN) == route.ours:
-            return False
+            return None
         delta.saw(route.key.nlri, None)
-        if isinstance(mine, int) and self.nexthops.is_gone(mine):
-            return False  # It went with its group, as we wanted.
-        return mine is not None and mine is not FOREIGN
+        if mine is None or mine is FOREIGN or (isinstance(mine, int) and self.nexthops.is_gone(mine)):
+            return None  # What hung on a group went with it, as we wanted.
+        return frozenset(self._devices(mine))
 
     def rules_read(self, family: Family, rules: Iterable[Rule]) -> list[Rule]:
         """Take over a dump; the rules that stood and are missing now."""
@@ -319,7 +319,7 @@ class Reconciler:
         removals: list[Step] = []
         clearances: list[Step] = []
         reads, waiting = self._pending_reads(), self._waiting(now)
-        standing = Standing(self.nexthops.delta, self.retry, known=ReadNexthops() not in reads)
+        standing = Standing(self.nexthops, self.retry, known=ReadNexthops() not in reads)
         gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
         for of, delta in self.slices.items():
             table, family, metric = of

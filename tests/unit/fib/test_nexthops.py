@@ -172,8 +172,9 @@ def test_ids_stay_in_their_range() -> None:
 
 def test_what_waits_for_its_retry_is_not_tried() -> None:
     nexthops = Nexthops()
-    nexthops.acquire((A,))
-    assert [op.id for op in nexthops.creations({FIRST_ID}) if isinstance(op, AddNexthop)] == [FIRST_ID + 1]
+    group = nexthops.acquire((A,))
+    assert nexthops.creations({group}) == [AddNexthop(FIRST_ID, NexthopObject(A.gateway, 3))]
+    assert nexthops.creations({FIRST_ID}) == [], "a group waits for its only member"
 
 
 def test_a_dead_peers_objects_go_and_groups_shrink_with_them() -> None:
@@ -196,3 +197,31 @@ def test_only_what_can_be_ours_can_be_gone() -> None:
     assert not nexthops.is_gone(77)
     assert not nexthops.is_gone(FIRST_ID)
     assert nexthops.is_gone(FIRST_ID + 1)
+
+
+def test_a_group_does_without_a_member_that_is_deferred() -> None:
+    nexthops = Nexthops()
+    group = nexthops.acquire((A, B))
+    first, second = FIRST_ID, FIRST_ID + 1
+    assert nexthops.creations({first, second}) == []
+    assert apply(nexthops, nexthops.creations({second})) == [
+        AddNexthop(first, NexthopObject(A.gateway, 3)),
+        AddNexthop(group, NexthopGroup((first,))),
+    ]
+    assert nexthops.carries(group)
+    assert nexthops.creations({second}) == [], "it is not written again while it waits"
+    assert nexthops.creations() == [
+        AddNexthop(second, NexthopObject(B.gateway, 3)),
+        ReplaceNexthop(group, NexthopGroup((first, second))),
+    ]
+
+
+def test_a_group_with_a_member_too_many_carries_nothing() -> None:
+    nexthops = Nexthops()
+    group = nexthops.acquire((A,))
+    apply(nexthops, nexthops.creations())
+    assert nexthops.carries(group)
+    nexthops.delta.saw(group, NexthopGroup((FIRST_ID, LAST_ID)))
+    assert not nexthops.carries(group)
+    nexthops.delta.saw(group, None)
+    assert not nexthops.carries(group)
