@@ -27,7 +27,7 @@ key stays pending, is reported with its errno, and nothing else waits for it, bu
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain
 from types import MappingProxyType
 
@@ -273,7 +273,7 @@ class Reconciler:
             creations = self.nexthops.creations(self._waiting(now))
             self._assume(creations)
             batch += creations
-        written, removals, clearances = self._route_operations(now)
+        written, removals, clearances = self._route_operations(now, rules.misled)
         batch += written
         batch += removals
         batch += [AddRule(rule) for rule in rules.steering]
@@ -313,7 +313,7 @@ class Reconciler:
     def _pending_reads(self) -> set[ReadRequest]:
         return self._unread | self._reading
 
-    def _route_operations(self, now: float) -> tuple[list[Step], list[Step], list[Step]]:
+    def _route_operations(self, now: float, misled: Set[int]) -> tuple[list[Step], list[Step], list[Step]]:
         """Routes to be made or changed, to go from tables in use, and to go from tables that nobody wants."""
         written: list[Step] = []
         removals: list[Step] = []
@@ -323,7 +323,7 @@ class Reconciler:
         gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
         for of, delta in self.slices.items():
             table, family, metric = of
-            if not len(delta) or ReadTable(table, family) in reads:
+            if not len(delta) or ReadTable(table, family) in reads or table in misled:
                 continue
             fresh: list[Step] = []
             going: list[Step] = []

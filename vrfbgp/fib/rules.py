@@ -6,6 +6,7 @@ when that other is known to stand; and nothing of a gateway goes before its `unr
 
 A rule that leads into a table which a network has now, and is none of its gateway's any more,
 goes before any route or rule is made: its packets are unreachable for a moment, and never in that network.
+While it can't go, as the rules are being read or the kernel refuses it, that table stays as it is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ class RuleChanges:
     """To be added when the routes stand."""
     going: list[Rule] = field(default_factory=list)
     """To be deleted when all that comes in their place stands."""
+    misled: frozenset[int] = frozenset()
+    """Tables into which a rule misleads that can't be deleted now: nothing is to change there."""
 
 
 def changes(
@@ -50,22 +53,31 @@ def changes(
     result = RuleChanges()
     if not len(rules):
         return result
-    pending = [(rule, desired) for rule, desired, _ in rules.pending() if may_touch(rule)]
+    every = [(rule, desired) for rule, desired, _ in rules.pending()]
+    pending = [(rule, desired) for rule, desired in every if may_touch(rule)]
+    led = {_role(rule) for rule in (*rules.desired, *(drained or ())) if steers(rule)}
+
+    def misleads(rule: Rule) -> bool:
+        return steers(rule) and rule.table in tables and _role(rule) not in led
+
+    if not hold:
+        stuck = {rule for rule, desired in every if not desired} - {rule for rule, _ in pending}
+        result.misled = frozenset(rule.table for rule in stuck if misleads(rule))
     closed = {rule.src for rule, _ in rules.actual_items() if closes(rule)}
     adds = sorted((rule for rule, desired in pending if desired), key=lambda rule: _urgency(rule, closed))
     first = sum(_urgency(rule, closed)[0] < _STEERING for rule in adds)
-    result.closing, result.steering = adds[:first], adds[first:]
+    result.closing = adds[:first]
+    result.steering = [rule for rule in adds[first:] if rule.table not in result.misled]
     gone = [rule for rule, desired in pending if not desired]
     if hold:
         gone = [rule for rule in gone if drained is not None and steers(rule) and rule.src in closed]
     if not gone:
         return result
     coming = [rule for rule in rules.desired if rule in unconfirmed or not rules.settled((rule,))]
-    led = {_role(rule) for rule in (*rules.desired, *(drained or ())) if steers(rule)}
     awaited = {_role(rule) for rule in coming}
     opened = {rule.src for rule in coming if closes(rule)}
     for rule in gone:
-        if steers(rule) and rule.table in tables and _role(rule) not in led:
+        if misleads(rule):
             result.misleading.append(rule)
         elif rule.src not in opened and _role(rule) not in awaited:
             result.going.append(rule)
