@@ -289,6 +289,7 @@ class Network:
             if session.rests_until is not None and session.rests_until <= now:
                 session.beyond, session.rests_until = False, None
                 self._at(peer, Level.BELOW)
+                self.limits_changed = True
             if session.stale_until is not None and session.stale_until <= now:
                 session.stale_until = None
                 if session.up:

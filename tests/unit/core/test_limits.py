@@ -75,6 +75,7 @@ def test_x11_the_session_ends_rests_and_comes_back(rest: float | None) -> None:
     assert accepted(bench) == 8
     assert announce(bench, 10, 12) == [], "once is enough"
     assert bench.down(CEASE, now=100.0)
+    bench.red.bury()
     (session,) = bench.red.sessions.values()
     assert session.rests_until is not None
     assert told(bench) == [Reason.MAX_PREFIXES]
