@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+from abc import ABC, abstractmethod
 from typing import Self
 
 
-class Aside:
+class Aside(ABC):
     """Takes a step, pauses (seconds), and so on, as a `with` block; its socket is closed at the end."""
 
     def __init__(self, eye: socket.socket, pause: float = 0.0) -> None:
@@ -29,5 +30,6 @@ class Aside:
         while not self._stop.wait(self._pause):
             self._step()
 
+    @abstractmethod
     def _step(self) -> None:
-        raise NotImplementedError
+        """Look once."""

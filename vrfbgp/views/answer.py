@@ -32,7 +32,7 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
             case "routes":
                 return _routes(core, request)
             case "received":
-                return _received(core, request)
+                return received(core, _network(core, request), **_page(request))
             case "explain-prefix":
                 network = _network(core, request)
                 return explain_prefix(core, network, _prefix(request.get("prefix")))
@@ -46,27 +46,19 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
 
 
 def _routes(core: Core, request: Json) -> Json:
-    within = request.get("within")
     state = request.get("state")
-    return routes(
-        core,
-        _network(core, request),
-        limit=_number(request.get("limit", PAGE)),
-        offset=_number(request.get("offset", 0)),
-        within=None if within is None else _prefix(within),
-        state=None if state is None else _state(state),
-    )
+    found = None if state is None else _state(state)
+    return routes(core, _network(core, request), state=found, **_page(request))
 
 
-def _received(core: Core, request: Json) -> Json:
+def _page(request: Json) -> Json:
+    """Which part of a long answer is asked for."""
     within = request.get("within")
-    return received(
-        core,
-        _network(core, request),
-        limit=_number(request.get("limit", PAGE)),
-        offset=_number(request.get("offset", 0)),
-        within=None if within is None else _prefix(within),
-    )
+    return {
+        "limit": _number(request.get("limit", PAGE)),
+        "offset": _number(request.get("offset", 0)),
+        "within": None if within is None else _prefix(within),
+    }
 
 
 async def _flow(core: Core, route_get: RouteGet, request: Json) -> Json:
