@@ -185,6 +185,7 @@ class Network:
             self.loc.adj(event.peer, event.family).mark_stale()
         else:
             self.loc.sweep(event.peer, event.family)
+            self._measure(session)
 
     def session_down(self, event: SessionDown, now: float) -> bool:
         """A session ended, or could not come up; whether one that was up ended."""
@@ -396,11 +397,14 @@ class Network:
     def _sweep(self, peer: PeerId) -> None:
         for family in Family:
             self.loc.sweep(peer, family)
+        self._measure(self.sessions[peer])
 
     def _end(self, peer: PeerId) -> None:
         del self.sessions[peer]
         self._bury(peer)
         self.loc.forget(peer)
+        self._levels.pop(peer, None)
+        self._at(None, self._network_level())
 
 
 def _complete(session: Session) -> bool:

@@ -26,8 +26,6 @@ IPV4_MARTIANS = frozenset({0, 127, *range(224, 256)})
 """First octets: "this network", loopback, multicast and reserved (RFC 6890 2.2.2)."""
 _FIRST_OCTET = itemgetter(slice(1, 2))
 """Of a prefix; empty for a default route."""
-
-
 FROM_PEER = Subject(internal=False, learned=True)
 
 
@@ -75,24 +73,25 @@ class ImportPolicy:
     """Prefixes that may be accepted, in each family."""
     _local_as_octets: bytes = field(init=False, repr=False, compare=False)
     _ranges: dict[Family, list[Test]] = field(init=False, repr=False, compare=False)
-    _suspects: frozenset[bytes] = field(init=False, repr=False, compare=False)
-    """First octets of IPv4 prefixes that are to be looked at."""
+    _suspects: dict[Family, frozenset[bytes]] = field(init=False, repr=False, compare=False)
+    """First octets of prefixes that are to be looked at."""
     _filters: dict[Family, RouteFilter] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         tests: dict[Family, list[Test]] = {family: [] for family in Family}
-        suspects = set() if self.default_route else {b""}
+        suspects: dict[Family, set[bytes]] = {family: set() for family in Family}
+        for family in Family:
+            suspects[family].update(() if self.default_route else (b"",))
         for network in self.refused_ranges:
             within = PrefixMatch(network, Operator.IN, 0, network.max_prefixlen)
             tests[Family.of(network)].append(prefix_test(within))
-            if network.version == 4:
-                suspects.update(_first_octets(network))
+            suspects[Family.of(network)].update(_first_octets(network))
         rules = {Family.IPV4: self.rules_v4, Family.IPV6: self.rules_v6}
         filters = {family: RouteFilter(rules[family], self.subject) for family in Family}
         for name, value in (
             ("_local_as_octets", self.local_as.to_bytes(4, "big")),
             ("_ranges", tests),
-            ("_suspects", frozenset(suspects)),
+            ("_suspects", {family: frozenset(octets) for family, octets in suspects.items()}),
             ("_filters", filters),
         ):
             object.__setattr__(self, name, value)
@@ -102,8 +101,7 @@ class ImportPolicy:
         return (
             isinstance(nlris, Unsuspected)
             and not self._filters[family]
-            and (family is Family.IPV4 or not self._ranges[family])
-            and self._suspects.isdisjoint(map(_FIRST_OCTET, nlris))
+            and self._suspects[family].isdisjoint(map(_FIRST_OCTET, nlris))
             and self.refuses_path(path) is None
         )
 

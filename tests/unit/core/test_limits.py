@@ -196,3 +196,20 @@ def test_p16_x11_what_holds_for_ipv4_holds_for_ipv6() -> None:
     bench.hear(wire.update(["fd00:244:0:7::/64"], next_hop=IPV6_HOP))
     refused = bench.red.loc.adj(ONE.id, Family.IPV6).refused
     assert [one.reason for one in refused.values()] == ["cluster-prefix"]
+
+
+def test_x11_p12_what_is_swept_or_goes_with_its_peer_no_longer_counts() -> None:
+    bench = Bench(ONE, TWO)
+    bench.red.configure(replace(bench.red.intent, max_routes=8), 0.0)
+    bench.up(restart=GRACEFUL)
+    announce(bench, 1, 7)
+    assert told(bench) == [Reason.NEAR_LIMIT]
+    assert bench.down(LOST, now=5.0)
+    bench.up(epoch=2, now=10.0, restart=GRACEFUL)
+    bench.red.tick(1000.0)
+    assert told(bench) == []
+    bench.up(TWO)
+    announce(bench, 1, 7, TWO)
+    assert told(bench) == [Reason.NEAR_LIMIT]
+    bench.red.configure(replace(bench.red.intent, peers=(ONE,)), 1000.0)
+    assert told(bench) == []

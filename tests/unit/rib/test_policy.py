@@ -139,3 +139,13 @@ def test_p16_a_rule_changes_a_path_and_the_one_that_came_is_kept() -> None:
     assert one.path.attributes.as_path == ((2, (65010, 64501)),)
     assert received(one.path) is PATH
     assert received(PATH) is PATH
+
+
+def test_a_look_at_first_octets_clears_what_no_range_is_near_to_in_either_family() -> None:
+    policy = ImportPolicy(64512, ROUTER_ID, refused_ranges=(*CLUSTER, ip_network("fe80::/10")))
+    for family, far, near in (
+        (Family.IPV4, "192.0.2.0/24", "10.200.0.0/16"),
+        (Family.IPV6, "2001:db8::/32", "fdff::/16"),
+    ):
+        assert policy.clears(family, Unsuspected(nlris(far)), PATH)
+        assert not policy.clears(family, Unsuspected(nlris(far, near)), PATH)
