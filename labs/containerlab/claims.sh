@@ -160,7 +160,7 @@ at_end() {
     local status=$? name words
     trap - EXIT ERR
     for name in "${!begun[@]}"; do (end "$name") >/dev/null 2>&1 || true; done
-    for words in "${restores[@]}"; do eval "$words" || status=1; done
+    for words in "${restores[@]}"; do eval "$words" >/dev/null || status=1; done
     rm -rf "$SCRATCH"
     if ((status == 0)); then echo "$STORY: all $claimed claims hold"; fi
     exit "$status"
