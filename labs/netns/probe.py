@@ -21,11 +21,13 @@ TAG = 8
 """Bytes of a datagram that come back as they were (`server.py`)."""
 FLOWS = 16
 """Sockets, hence source ports: where there are several ways, some take each."""
+RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+"""IP_RECVERR (linux/in.h), IPV6_RECVERR (linux/in6.h): also told is that a network is unreachable."""
 LAST = 1.0
 """Seconds that an answer may take."""
 
 
-def main(address: str, rate: float = 100.0) -> None:
+def main(address: str, rate: float = 200.0) -> None:
     """Send and count until a SIGTERM, and tell."""
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
@@ -33,6 +35,7 @@ def main(address: str, rate: float = 100.0) -> None:
     flows = [socket.socket(family, socket.SOCK_DGRAM) for _ in range(FLOWS)]
     for flow in flows:
         flow.connect((address, ECHO_PORT))
+        flow.setsockopt(*RECVERR[family], 1)
         flow.setblocking(False)
     waiting: dict[int, str] = {}
     """Numbers of what is not answered yet, and who answered that flow last."""
