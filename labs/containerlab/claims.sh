@@ -71,6 +71,13 @@ print("\n".join(sorted(hop["gateway"] for hop in best.get("nexthops", [best]) if
 '
 }
 
+# goes_by TABLE PREFIX GATEWAY…: whether our best route of a prefix is by exactly these.
+goes_by() {
+    local found
+    found=$(routes_of "$1" "$2" | paste -sd ' ')
+    [[ $found == "${*:3}" ]] || { echo "table $1 has $2 by '$found'"; return 1; }
+}
+
 # -- traffic -----------------------------------------------------------------------------------------
 
 # page NODE ADDRESS: the banner of the server at an address, and the client that it saw, as one line.
