@@ -27,8 +27,7 @@ from vrfbgp.events import (
     TablesRead,
     Updates,
 )
-from vrfbgp.fib.draft import Key
-from vrfbgp.fib.reconciler import key_of
+from vrfbgp.fib.draft import Key, key_of
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, PeerIntent, SourceMode
 from vrfbgp.model import (
     PROTOCOL,
