@@ -58,6 +58,8 @@ RUN_DIR = Path("/run/vrfbgp")
 STATE_DIR = Path("/var/lib/vrfbgp")
 LARGEST_PAGE = 5000
 """Rows that are asked for at a time."""
+PLANNING = 100.0
+"""Seconds that a plan may take: more than the daemon allows itself."""
 DRAIN_LOOK = 0.1
 DRAIN_PATIENCE = 20.0
 """Seconds between two looks whether a drain is done, and that it may take beyond its own waiting."""
@@ -157,6 +159,38 @@ def check(
 
     _print(outcome, as_json, show)
     raise typer.Exit(0 if outcome["verdict"] == "ok" else 1)
+
+
+@app.command()
+def plan(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files or directories of manifests: all of the config; - is stdin.")
+    ],
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="With every operation on the kernel.")
+    ] = False,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the running daemon would change, were this its config: sessions, rules, routes, announcements.
+
+    Nothing is changed. Ends with 1 if the config would be refused.
+    """
+    from vrfbgp.config.files import texts_of
+
+    try:
+        files = texts_of(paths)
+    except OSError as error:
+        raise typer.BadParameter(f"{error.filename}: {error.strerror}", param_hint="PATHS") from None
+    found = _ask(run_dir, {"command": "plan", "files": [{"name": n, "text": t} for n, t in files]}, PLANNING)
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.plan import show_plan
+
+        show_plan(page, found, verbose)
+
+    _print(found, as_json, show)
+    raise typer.Exit(1 if found["refused"] else 0)
 
 
 @app.command()
@@ -348,12 +382,12 @@ def purge(
     raise typer.Exit(0 if dry_run or outcome["done"] else 1)
 
 
-def _ask(run_dir: Path, request: Json) -> Json:
+def _ask(run_dir: Path, request: Json, timeout: float = 30.0) -> Json:
     """The daemon's response; ends the command if there is none."""
     from vrfbgp.control import NotAnswered, Refused, ask
 
     try:
-        return ask(run_dir, request)
+        return ask(run_dir, request, timeout)
     except Refused as error:
         typer.echo(f"vrfbgp: {error}", err=True)
         raise typer.Exit(1) from None

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 SOCKET = "control.sock"
 """Name of the socket in the run directory."""
-LONGEST_REQUEST = 1 << 16
+LONGEST_REQUEST = 1 << 22
+"""Octets of a line; the longest is a proposed config with all its files."""
 LONGEST_RESPONSE = 1 << 24
 """Octets of a line."""
 CONNECTIONS = 16

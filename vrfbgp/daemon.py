@@ -44,6 +44,7 @@ from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit
 from vrfbgp.model import MAIN_TABLE, Family
 from vrfbgp.options import DaemonOptions
+from vrfbgp.proposal import plan
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
@@ -218,6 +219,8 @@ class Daemon:
                 return await self._reload("the control socket")
             case "drain":
                 return self._drain(request)
+            case "plan" if self._source is not None:
+                return await plan(self._core, self._source, request, self._options.run_dir, time.monotonic())
         return await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
 
     def _drain(self, request: dict[str, Any]) -> dict[str, Any]:
