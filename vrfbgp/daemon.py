@@ -37,11 +37,12 @@ from vrfbgp.events import (
     Event,
     KernelEvent,
     LinksRead,
+    SurroundingsRead,
     TableRead,
 )
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
-from vrfbgp.kernel import Kernel, Unfit
+from vrfbgp.kernel import Kernel, Unfit, surroundings
 from vrfbgp.model import MAIN_TABLE, Family
 from vrfbgp.options import DaemonOptions
 from vrfbgp.proposal import plan
@@ -51,6 +52,8 @@ from vrfbgp.speaker.process import Speaker
 
 log = logging.getLogger(__name__)
 
+LOOK_EVERY = 60.0
+"""Seconds from one look at the node's settings to the next."""
 LONGEST_WAIT = 3600.0
 """Seconds that a drain may wait between withdrawing and the end of steering."""
 
@@ -127,6 +130,7 @@ class Daemon:
                     tasks.create_task(self._follow_config(self._source), name="config"),
                     tasks.create_task(self._reload_on_signal(), name="signal"),
                     tasks.create_task(self._serve(), name="control"),
+                    tasks.create_task(self._look_again(), name="surroundings"),
                     tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
                 await self._stopping.wait()
@@ -145,6 +149,7 @@ class Daemon:
         self._kernel.read(ReadLinks())
         for family in Family:
             self._kernel.read(ReadTable(MAIN_TABLE, family))
+        self._core.handle(SurroundingsRead(surroundings.read()), time.monotonic())
         while links is None or len(main) < len(Family):
             await self._inbox.wait(None)
             for event in self._inbox.take():
@@ -154,6 +159,16 @@ class Daemon:
                     main[event.family] = event
                 self._core.handle(event, time.monotonic())
         return host_facts(socket.gethostname(), links, main.values())
+
+    async def _look_again(self) -> None:
+        """The node's settings change without a word."""
+        known = self._core.host.surroundings
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            found = await asyncio.to_thread(surroundings.read)
+            if found != known:
+                known = found
+                self._inbox.put(SurroundingsRead(found))
 
     def _hear(self, event: KernelEvent) -> None:
         """An event of the kernel. That a batch is through is mostly no reason for a turn."""

@@ -52,6 +52,8 @@ class Reason(StrEnum):
     NEAR_LIMIT = "near-limit"
     MAX_PREFIXES = "max-prefixes"
     MAX_ROUTES = "max-routes"
+    NODE_SETTING = "node-setting"
+    MASQUERADED = "masqueraded"
 
 
 class Severity(StrEnum):

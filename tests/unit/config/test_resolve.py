@@ -611,6 +611,12 @@ class TestGateways:
         assert " ".join(map(str, found.exported)) == exported
         assert not found.degraded
 
+    def test_a_pool_that_calico_masquerades_is_told(self, files: Files) -> None:
+        masqueraded = self.POOLS.replace("10.50.0.0/24", "10.50.0.0/24, natOutgoing: true")
+        for pools, expected in (("[{name: a}]", True), ("[{name: v6}]", False)):
+            intent = files.intent(joined(ENABLED, RED, masqueraded, gateway_text("g", pools, "[red]")))
+            assert any(problem.reason is Reason.MASQUERADED for problem in intent.problems) == expected
+
     def test_a_missing_pool(self, files: Files) -> None:
         found = self.found(files, "[{name: a}, {name: nowhere}]")
         assert reasons(found.degraded) == [Reason.MISSING_POOL]
