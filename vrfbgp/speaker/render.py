@@ -141,6 +141,8 @@ def _values(session: SessionConfig) -> dict[str, Any]:
         "password_base64": base64.b64encode(session.password.encode()).decode() if session.password else None,
         "restart_time": session.restart_time,
         "families": [_NAMES[family] for family in sorted(session.families)],
+        # RFC 8950: what a router without IPv4 addresses on the link can say. Over IPv4 there are some.
+        "extended_next_hop": session.families == frozenset(Family) and session.peer.address.version == 6,
     }
 
 

@@ -101,6 +101,8 @@ def test_exabgp_reads_what_was_meant() -> None:
     assert full["md5-base64"] is True
     assert base64.b64decode(full["md5-password"]).decode() == FULL.password
     assert [(int(afi), int(safi)) for afi, safi in full.families()] == [(1, 1), (2, 1)]
+    assert [tuple(map(int, one)) for one in full.nexthops()] == [(1, 1, 2)]
+    assert not plain.nexthops()
 
 
 @pytest.mark.parametrize(
