@@ -52,6 +52,8 @@ class Negotiated:
     add_path: frozenset[Family] = frozenset()
     """Families in which the peer sends path identifiers (RFC 7911)."""
     extended_message: bool = False
+    extended_next_hop: bool = False
+    """IPv4 prefixes may have an IPv6 next hop (RFC 8950)."""
     route_refresh: bool = False
     enhanced_refresh: bool = False
     restart: PeerRestart | None = None

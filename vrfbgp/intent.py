@@ -167,6 +167,8 @@ class PeerIntent:
     source_interface: str | None = None
     reachable_by: IPAddress | None = None
     families: frozenset[Family] = frozenset({Family.IPV4})
+    other_address: IPAddress | None = None
+    """The node's address of the other family than the peer's, with NODE: a next hop to announce."""
     hold_time: int = 90
     keepalive_time: int | None = None
     restart_time: int = 120

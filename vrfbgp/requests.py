@@ -22,6 +22,8 @@ class SessionConfig:
     source_interface: str | None = None
     """Device to bind the socket to (SO_BINDTODEVICE); set where the peer is on-link."""
     families: frozenset[Family] = frozenset({Family.IPV4})
+    other_next_hop: IPAddress | None = None
+    """What is announced as next hop in the other family than that of the addresses, if there is one."""
     hold_time: int = 90
     keepalive_time: int | None = None
     restart_time: int = 120
@@ -44,7 +46,7 @@ class ConfigureSpeaker:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Send a route to one peer, next hop self. Kept by the speaker until it is withdrawn or ends."""
+    """Send a route to one peer. Kept by the speaker until it is withdrawn or ends."""
 
     peer: PeerId
     prefix: IPNetwork
@@ -54,7 +56,7 @@ class Announce:
     large_communities: tuple[tuple[int, int, int], ...] = ()
     prepend: tuple[int, ...] = ()
     next_hop: IPAddress | None = None
-    """None: self."""
+    """None: self, for a prefix of the session's own family."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from exabgp.reactor.network.error import NetworkError
 from exabgp.reactor.peer import ACTION, Peer
 
 from vrfbgp.speaker.framing import EXTENDED_LIMIT, HEADER_LENGTH, NOTIFICATION, Framer
-from vrfbgp.speaker.lane import FAMILIES, Lane
+from vrfbgp.speaker.lane import FAMILIES, IPV6_NEXT_HOP, Lane
 from vrfbgp.speaker.wire import Kind
 
 RETRY_LIMIT = 5
@@ -217,6 +217,7 @@ def negotiated(lane: Any) -> dict[str, Any]:
         "asn4": bool(agreed.asn4),
         "add_path": [name for family, name in names.items() if agreed.addpath.receive(*family)],
         "extended_message": agreed.msg_size == EXTENDED_LIMIT,
+        "extended_next_hop": IPV6_NEXT_HOP in agreed.nexthop,
         "route_refresh": agreed.refresh != REFRESH.ABSENT,
         "enhanced_refresh": agreed.refresh == REFRESH.ENHANCED,
         "restart": restart,

@@ -99,6 +99,7 @@ EDITS: list[tuple[str, str, str, Any]] = [
     ("BGPPeer", "p", "spec.numAllowedLocalASNumbers", 1),
     ("BGPPeer", "p", "spec.filters", []),
     ("BGPPeer", "p", "spec.maxPrefixes", {"limit": 5}),
+    ("BGPPeer", "p", "spec.families", ["IPv4", "IPv6"]),
     ("BGPPeer", "p", "spec.passive", True),
     ("BGPFilter", "f", "spec.importV4", [{"action": "Accept"}]),
     ("BGPFilter", "f", "spec.exportV4", [{"action": "Reject"}]),

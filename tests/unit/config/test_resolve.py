@@ -272,6 +272,14 @@ class TestPeers:
         assert found.source_address == HOST.ipv6
         assert found.router_id == "10.0.0.1"
 
+    @pytest.mark.parametrize("address", ["172.16.1.2", "fd00:1::2"])
+    def test_both_families_over_one_session(self, files: Files, address: str) -> None:
+        text = ours(peer_text("families: [IPv6, IPv4]", address=address))
+        found = peer(files.intent(joined(ENABLED, RED, text)), "red-1")
+        assert found.families == {Family.IPV4, Family.IPV6}
+        assert found.source_address is not None
+        assert {found.source_address, found.other_address} == {HOST.ipv4, HOST.ipv6}
+
     @pytest.mark.parametrize(("spec", "mode"), [("", "Auto"), ("keepOriginalNextHop: true", "Keep")])
     def test_the_old_name_of_next_hop_mode(self, files: Files, spec: str, mode: str) -> None:
         assert peer(files.intent(joined(ENABLED, RED, peer_text(spec))), "red-1").next_hop_mode == mode

@@ -69,8 +69,8 @@ class BGPPeerSpec(Strict):
     """
     peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), Unset("required"), ACTED] = None
     """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. A link-local
-    one (`fe80::1`, without `%`) needs `sourceInterface`. The session carries the family of this address and
-    no other: see [Families](#families). None: degraded.
+    one (`fe80::1`, without `%`) needs `sourceInterface`. The session carries the family of this address, and
+    another only if [`families`](#families) says so. None: degraded.
     """
     as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
     """The peer's AS. If it is the local one, the session is iBGP. None: degraded."""
@@ -134,6 +134,12 @@ class BGPPeerSpec(Strict):
     """`0s`: none; otherwise at least `3s`."""
     max_prefixes: Annotated[MaxPrefixes | None, OURS, ACTED] = None
     """A limit on what is accepted from the peer, and what happens beyond."""
+    families: Annotated[
+        tuple[Annotated[Text, one_of("IPv4", "IPv6")], ...], Items, Unset("that of `peerIP`"), OURS, ACTED
+    ] = ()
+    """The address families that the session carries (RFC 4760), that of `peerIP` among them. What two carry
+    over one session is described under [Families](#families).
+    """
     passive: Annotated[Bool, OURS, Limits()] = False
     """To be called, not to call. Not acted on yet: `true` degrades the peer, which has no session."""
     source_ip: Annotated[Address | None, Field(alias="sourceIP"), OURS, ACTED] = None
@@ -170,6 +176,8 @@ class BGPPeerSpec(Strict):
                 raise exclusive(
                     f"is {address}, of another address family than peerIP: give one of its family", alias
                 )
+        if self.families and self.peer_ip and f"IPv{self.peer_ip.address.version}" not in self.families:
+            raise exclusive(f"must have IPv{self.peer_ip.address.version}, that of peerIP, too", "families")
         return self
 
     @model_validator(mode="after")
