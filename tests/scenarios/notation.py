@@ -25,8 +25,10 @@ from tests.scenarios.fake_kernel import FakeKernel
 from vrfbgp.intent import (
     GatewayIntent,
     Intent,
+    LimitAction,
     NetworkIntent,
     PeerIntent,
+    PrefixLimit,
     Problem,
     Reason,
     Severity,
@@ -57,7 +59,15 @@ from vrfbgp.operations import (
     ReplaceNexthop,
     ReplaceRoute,
 )
-from vrfbgp.requests import Announce, ConfigureSpeaker, ResetSession, SendEndOfRib, SpeakerRequest, Withdraw
+from vrfbgp.requests import (
+    Announce,
+    ConfigureSpeaker,
+    RequestRefresh,
+    ResetSession,
+    SendEndOfRib,
+    SpeakerRequest,
+    Withdraw,
+)
 
 
 @dataclass
@@ -111,6 +121,8 @@ def _network(words: list[str], options: dict[str, str]) -> NetworkIntent:
         max_paths=int(options.get("max-paths", 16)),
         backup_routes=options.get("backup-routes") != "off",
         metric=int(options.get("metric", METRIC)),
+        max_routes=int(options["max-routes"]) if "max-routes" in options else None,
+        refused_ranges=tuple(map(ip_network, options["refuse"].split(","))) if "refuse" in options else (),
     )
 
 
@@ -133,6 +145,9 @@ def _peer(network: str, words: list[str], options: dict[str, str]) -> PeerIntent
         families=frozenset(both[digit] for digit in options.get("families", own)),
         hold_time=int(options.get("hold", 90)),
         allowed_local_as=int(options.get("allow-own-as", 0)),
+        max_prefixes=PrefixLimit(int(options["drop-beyond"]), LimitAction.DROP)
+        if "drop-beyond" in options
+        else None,
         degraded=(problem,) if "no-secret" in options else (),
     )
 
@@ -229,5 +244,7 @@ def request_in_words(request: SpeakerRequest) -> str:
             return f"withdraw {prefix} from {peer}"
         case SendEndOfRib(peer, family):
             return f"end-of-rib {family.name.lower()} to {peer}"
+        case RequestRefresh(peer, family):
+            return f"refresh {family.name.lower()} of {peer}"
         case ResetSession(peer, code, subcode):
             return f"reset {peer} {code}/{subcode}"

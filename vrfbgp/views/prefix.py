@@ -76,7 +76,7 @@ def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) 
             continue
         if nlri in adj.refused:
             path, refusal, rule = adj.refused[nlri]
-            told = _path(table, peer, path, None, refusal, stale=nlri in adj.stale, backup=False)
+            told = _path(table, peer, path, None, refusal, stale=nlri in adj.stale_refused, backup=False)
             found.append((2, told | {"rule": rule}))
         elif nlri in adj.paths:
             path = adj.paths[nlri]

@@ -71,7 +71,8 @@ class ExternalNetworkSpec(Strict):
     """
     max_routes: Annotated[Annotated[Int, within(1, 2**31 - 1)] | None, OURS, ACTED] = None
     """How many prefixes are learned in each family, from all peers together. The excess is not taken, nor
-    kept; `status` says so, and warns from 75 % on.
+    kept, and is [asked for](reload.md#route-refresh) when there is room; `status` says so, and warns from
+    75 % on.
     """
     default_route: Annotated[Annotated[Text, one_of("Accept", "Reject")], OURS, ACTED] = "Accept"
     """Whether a default route is learned; it stays in the network's table."""
