@@ -26,6 +26,7 @@ from vrfbgp.limits import Level
 from vrfbgp.model import Family, Nlri, PeerId
 from vrfbgp.requests import RequestRefresh, ResetSession, SessionConfig
 from vrfbgp.rib.adj_in import AdjRibIn
+from vrfbgp.rib.best import Decision
 from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.errors import Fault, SessionError
 from vrfbgp.rib.loc import LocRib
@@ -51,7 +52,7 @@ class Network:
     def __init__(self, intent: NetworkIntent, now: float) -> None:
         self.intent = intent
         self.sessions: dict[PeerId, Session] = {}
-        self.loc = LocRib(intent.max_paths, backups=intent.backup_routes)
+        self.loc = LocRib(_decision(intent), backups=intent.backup_routes)
         self.uplinks = Uplinks()
         self.in_sync = False
         self.configured: tuple[SessionConfig, ...] = ()
@@ -69,7 +70,7 @@ class Network:
     def configure(self, intent: NetworkIntent, now: float) -> None:
         """Take over a new config: peers that are gone lose their paths, changed policies are applied."""
         edit, self.intent = replay.Edit(self.intent, intent), intent
-        self.loc.configure(intent.max_paths, intent.backup_routes, intent.max_routes or UNLIMITED)
+        self.loc.configure(_decision(intent), intent.backup_routes, intent.max_routes or UNLIMITED)
         wanted = {peer.id: peer for peer in intent.peers if not peer.degraded}
         for gone in self.sessions.keys() - wanted.keys():
             self._end(gone)
@@ -421,6 +422,10 @@ class Network:
         self.loc.forget(peer)
         self._levels.pop(peer, None)
         self._at(None, self._network_level())
+
+
+def _decision(intent: NetworkIntent) -> Decision:
+    return Decision(intent.max_paths, intent.always_compare_med, intent.multipath_relax)
 
 
 def _complete(session: Session) -> bool:
