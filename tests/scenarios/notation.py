@@ -3,9 +3,9 @@
 A config is written one object a line; peers belong to the network above them:
 
     network red 500 dev eth1 [open] [max-paths=2] [backup-routes=off] [metric=30000]
-         [bootstrap=10.0.0.0/8,172.16.1.1,eth1]
+         [bootstrap=10.0.0.0/8,172.16.1.1,eth1] [max-routes=4] [refuse=10.244.0.0/16]
     peer 172.16.1.140 as 64501 [local-as=64512] [source=172.16.1.10] [interface=eth1] [reachable-by=A]
-         [hold=30] [allow-own-as=1] [families=46] [no-secret]
+         [hold=30] [allow-own-as=1] [families=46] [no-secret] [drop-beyond=2]
     gateway red 10.50.0.2/31,2001:db8:50::/127 = red yellow [unexported] [isolated]
     cluster 10.244.0.0/16
     priority 200

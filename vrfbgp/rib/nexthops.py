@@ -29,8 +29,8 @@ class NextHops:
         on_pruned: Callable[[], None] = lambda: None,
     ) -> None:
         """`select`: the best of some paths; `candidates`: all paths of a prefix; `in_use`: the next hops that
-        any path has; `on_pruned` is called when answers were forgotten, that are not to be remembered elsewhere
-        either."""
+        any path has; `on_pruned` is called when answers were forgotten, that are not to be remembered
+        elsewhere either."""
         self.reach = Reach()
         self.recursive = False
         """Learned routes have, or would have, a part in the resolution of a next hop."""
