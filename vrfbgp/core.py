@@ -420,7 +420,8 @@ class Core:
         assert self.intent is not None
         settled = self.planner.settled(self.acked)
         for network in self.networks.values():
-            self._asked += self.planner.configure_speaker(network, settled, now)
+            configured = self.planner.configure_speaker(network, settled, now)
+            self._asked += [*configured, *network.take_refreshes()]
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
         # A drained node announces as one does that has no gateway.
         intent = self.intent if self.drain.announces else replace(self.intent, gateways=())

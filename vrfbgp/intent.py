@@ -210,6 +210,10 @@ class NetworkIntent:
     fail_open: bool = False
     bootstrap_routes: tuple[StaticBootstrap, ...] = ()
     max_paths: int = 16
+    always_compare_med: bool = False
+    """MED compares between neighbour ASes, too."""
+    multipath_relax: bool = True
+    """Paths by different ASes share the traffic."""
     metric: int = METRIC
     backup_routes: bool = True
     """Have the next best paths ready in the kernel, at metric + 1."""

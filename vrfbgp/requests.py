@@ -76,6 +76,14 @@ class SendEndOfRib:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRefresh:
+    """Ask a peer to send all it has once more (RFC 2918 3); one whose session begins anew does so unasked."""
+
+    peer: PeerId
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
 class ResetSession:
     """Send a NOTIFICATION with this code and close (RFC 4271 4.5); the speaker connects again."""
 
@@ -84,7 +92,7 @@ class ResetSession:
     subcode: int
 
 
-SpeakerRequest = ConfigureSpeaker | Announce | Withdraw | SendEndOfRib | ResetSession
+SpeakerRequest = ConfigureSpeaker | Announce | Withdraw | SendEndOfRib | RequestRefresh | ResetSession
 
 # -- to the readers of the kernel ----------------------------------------------------------------
 

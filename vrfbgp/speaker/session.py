@@ -111,8 +111,9 @@ class Session(Peer):  # type: ignore[misc]
         cause = self._cause(message, error, attempt)
         self.channel.tell(Kind.DOWN, self.index, self.epoch, cause)
         self.attempt = None
-        # An End-of-RIB that was not sent belongs to the session that is over.
+        # An End-of-RIB, or a wish, that was not sent belongs to the session that is over.
         self.neighbor.eor.clear()
+        self.neighbor.refresh.clear()
         if not self.epoch:
             return None
         self.epoch = 0

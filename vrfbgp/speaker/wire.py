@@ -20,7 +20,8 @@ MAX_PAYLOAD = 1 << 20
 """No frame is longer: a reader that sees more has lost the thread."""
 
 OWN = "vrfbgp"
-"""First word of the commands that aren't ExaBGP's: `reload`, `close`, `reset ADDRESS PORT CODE SUBCODE`."""
+"""First word of the commands that aren't ExaBGP's: `reload`, `close`, `refresh ADDRESS PORT FAMILY`,
+`reset ADDRESS PORT CODE SUBCODE`."""
 
 
 class Kind(IntEnum):

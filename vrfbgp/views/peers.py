@@ -107,7 +107,7 @@ def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
         "accepted": sum(len(adj.paths) for adj in adjs),
         "refused": dict(refused),
         "unusable": dict(unusable),
-        "stale": sum(len(adj.stale) for adj in adjs),
+        "stale": sum(len(adj.stale) + len(adj.stale_refused) for adj in adjs),
     }
 
 

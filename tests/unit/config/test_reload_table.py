@@ -73,6 +73,8 @@ EDITS: list[tuple[str, str, str, Any]] = [
         [{"destination": "192.0.2.0/24", "interface": "eth1"}],
     ),
     ("ExternalNetwork", "red", "spec.maxPaths", 4),
+    ("ExternalNetwork", "red", "spec.multipathRelax", "Disabled"),
+    ("ExternalNetwork", "red", "spec.alwaysCompareMED", "Enabled"),
     ("ExternalNetwork", "red", "spec.backupRoutes", "Disabled"),
     ("ExternalNetwork", "red", "spec.staleTime", "30s"),
     ("ExternalNetwork", "red", "spec.metric", 100),

@@ -562,10 +562,12 @@ class TestNode:
 
 class TestNetworks:
     def test_fields_of_ours(self, files: Files) -> None:
-        spec = """500, failureMode: Open, maxPaths: 4, metric: 100, bootstrapRoutes: [
+        spec = """500, failureMode: Open, maxPaths: 4, metric: 100,
+            alwaysCompareMED: Enabled, multipathRelax: Disabled, bootstrapRoutes: [
             {destination: 10.9.0.0/24, gateway: 172.16.1.254}, {destination: 10.8.0.1, interface: eth1}]"""
         found = network(files.intent(joined(ENABLED, ours(RED).replace("500", spec), peer_text())), "red")
         assert (found.fail_open, found.max_paths, found.metric) == (True, 4, 100)
+        assert (found.always_compare_med, found.multipath_relax) == (True, False)
         assert set(found.bootstrap_routes) == {
             StaticBootstrap(ip_network("10.9.0.0/24"), ip_address("172.16.1.254")),
             StaticBootstrap(ip_network("10.8.0.1/32"), None, "eth1"),

@@ -53,8 +53,9 @@ class MaxPrefixes(Strict):
     limit: Annotated[Int, within(1, 2**31 - 1), ACTED]
     """Prefixes that may be accepted from the peer in each family; `status` warns from 75 % on."""
     action: Annotated[Text, one_of("Warn", "Drop", "Restart"), ACTED] = "Warn"
-    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept: it comes when the router sends it
-    again. `Restart`: a Cease, and no session for `restartAfter`.
+    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept; it is
+    [asked for](reload.md#route-refresh) when there is room. `Restart`: a Cease, and no session for
+    `restartAfter`.
     """
     restart_after: Annotated[Seconds | None, ACTED] = None
     """How long there is no session after a `Restart`. None: until the peer's config changes."""
