@@ -75,6 +75,11 @@ class Reader:
     def close(self) -> None:
         self._socket.close()
 
+    @property
+    def skipped(self) -> int:
+        """Links, addresses and rules that could not be understood, so far."""
+        return self._decoder.skipped
+
     def read(self, request: ReadRequest) -> ReadEvent:
         """The answer to a request; OSError if the kernel refuses."""
         if isinstance(request, ReadTable):

@@ -34,7 +34,7 @@ def show_verify(page: Page, found: Json) -> None:
         page.table(
             ("GATEWAY", "RANGE@", "LOOKS UP", "ELSE"),
             (
-                (g["name"], g["range"], ", ".join(g["tables"]), "unreachable" if g["closed"] else "main")
+                (g["name"], g["range"], ", ".join(g["tables"]), "unreachable" if g["closed"] else None)
                 for g in found["gateways"]
             ),
         )

@@ -48,6 +48,9 @@ def check(
     if status is not None:
         found += check_word(ground, sight, status)
     found += check_config(refused or [])
+    if sight.skipped:
+        text = f"{sight.skipped} links, addresses or rules can't be understood, and are not looked at"
+        found.append(Finding(Flaw.NOT_READ, "kernel", text, "use a vrfbgp that knows this kernel"))
     found += (
         Finding(Flaw.NO_UPLINK, problem.subject, problem.text, "see `vrfbgp status`")
         for problem in ground.problems()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,11 @@ from vrfbgp.config.findings import ordered
 from vrfbgp.control import NotAnswered, Refused
 from vrfbgp.control import ask as ask_daemon
 from vrfbgp.drain_mark import DrainMark
-from vrfbgp.hostfacts import host_facts
 from vrfbgp.kernel.reader import Reader
 from vrfbgp.verify.checker import Checked, check
 from vrfbgp.verify.findings import Weight
 from vrfbgp.verify.ground import ground_of
-from vrfbgp.verify.look import ask, look, main_tables
+from vrfbgp.verify.look import around, ask, look
 from vrfbgp.verify.report import report
 from vrfbgp.verify.sight import Sight
 from vrfbgp.verify.source import Compared, NoConfig, config_of
@@ -52,9 +50,7 @@ def verify(
     """
     begun = time.monotonic()
     with contextlib.closing(Reader()) as reader:
-        first = look(reader, (), 0)
-        host = host_facts(socket.gethostname(), first.links, main_tables(first))
-        compared = config_of(paths, state_dir, node=node, labels=labels, host=host)
+        compared = config_of(paths, state_dir, node=node, labels=labels, host=around(reader))
         drained = DrainMark(state_dir).holds()
         once = partial(_once, reader, compared, run_dir, drained)
         found, word = once()

@@ -79,6 +79,8 @@ class Flaw(StrEnum):
     """What the daemon says it does is not what config and kernel come to."""
     CONFIG_REFUSED = "config-refused"
     """The files as they are now are not what was compared with."""
+    NOT_READ = "not-read"
+    """Something in the kernel can't be understood, so nothing is proved of it."""
     NO_UPLINK = "no-uplink"
     """It is not known by which device a peer is reached, so a route that leads to it counts as astray."""
 
@@ -96,6 +98,7 @@ _DEFECTS = frozenset(
         Flaw.NEXTHOP_FOREIGN,
         Flaw.NEXTHOP_BORROWED,
         Flaw.DAEMON_DIFFERS,
+        Flaw.NOT_READ,
     }
 )
 _NOTICES = frozenset({Flaw.MAY_DIVERT, Flaw.NEXTHOP_UNUSED, Flaw.CONFIG_REFUSED, Flaw.NO_UPLINK})

@@ -114,13 +114,13 @@ def _look_up(ground: Ground, sight: Sight, path: _Path, met: Met) -> None:
         if table not in path.wanted:
             flaw = Flaw.WRONG_NETWORK if met.match is Match.SURELY else Flaw.MAY_DIVERT
             path.strays.append((flaw, rule))
-        elif met.match is Match.SURELY and rule.dst is None and not conditions(rule):
+        elif rule.dst is None and not rule.others:
             path.led.append(table)
             path.strays += path.behind
             path.behind = []
         return
     if table == MAIN_TABLE and ground.in_cluster(rule.dst):
-        if not path.led and met.match is Match.SURELY and not conditions(rule) and rule.dst is not None:
+        if not path.led and not rule.others and rule.dst is not None:
             path.exempt.append(rule.dst)
         return
     empty = sight.table(table, rule.family).empty and table not in (MAIN_TABLE, 0)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Iterable
 from typing import TypeVar
 
+from vrfbgp.config.facts import HostFacts
 from vrfbgp.events import LinksRead, NexthopsRead, RulesRead, TableRead, TablesRead
+from vrfbgp.hostfacts import host_facts
 from vrfbgp.kernel.reader import Reader, ReadEvent
 from vrfbgp.model import MAIN_TABLE, Action, Family, IPAddress, KernelRoute, Rule
-from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTables
+from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 from vrfbgp.verify.sight import LOCAL_TABLE, Sight
 
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL})
@@ -23,6 +26,7 @@ def look(reader: Reader, networks: Iterable[int], behind: int) -> Sight:
     `networks` are the tables of the config's networks; a table of others is read if a rule ahead of priority
     `behind` looks it up. Next hops are read before the routes that need them.
     """
+    before = reader.skipped
     links = _read(reader, ReadLinks(), LinksRead)
     rules = {family: _read(reader, ReadRules(family), RulesRead).rules for family in Family}
     nexthops = _read(reader, ReadNexthops(), NexthopsRead).nexthops
@@ -31,12 +35,15 @@ def look(reader: Reader, networks: Iterable[int], behind: int) -> Sight:
     wanted |= _read(reader, ReadTables(), TablesRead).tables
     wanted |= {(r.table, family) for family, of in rules.items() for r in of if _looks_up(r, behind)}
     tables = {of: reader.survey(*of) for of in sorted(wanted)}
-    return Sight(links, rules, {nexthop.id: nexthop for nexthop in nexthops}, tables)
+    by_id = {nexthop.id: nexthop for nexthop in nexthops}
+    return Sight(links, rules, by_id, tables, reader.skipped - before)
 
 
-def main_tables(sight: Sight) -> list[TableRead]:
-    """Table main as the config's defaults want it (`hostfacts`)."""
-    return [TableRead(MAIN_TABLE, family, sight.table(MAIN_TABLE, family).routes) for family in Family]
+def around(reader: Reader) -> HostFacts:
+    """What the config's defaults need to know of this node; OSError if it can't be read."""
+    links = _read(reader, ReadLinks(), LinksRead)
+    main = [_read(reader, ReadTable(MAIN_TABLE, family), TableRead) for family in Family]
+    return host_facts(socket.gethostname(), links, main)
 
 
 def ask(reader: Reader, src: IPAddress, dst: IPAddress, iif: int | None) -> KernelRoute | None:

@@ -12,6 +12,7 @@ from vrfbgp.survey import TableSurvey
 
 LOCAL_TABLE = 255
 """RT_TABLE_LOCAL (linux/rtnetlink.h)."""
+_DEAD_ENDS = frozenset({"unreachable", "blackhole", "prohibit", "throw"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class Sight:
     nexthops: Mapping[int, KernelNexthop] = field(default_factory=dict)
     tables: Mapping[tuple[int, Family], TableSurvey] = field(default_factory=dict)
     """Of the networks; main and local; with routes of ours; and those that rules of others look up."""
+    skipped: int = 0
+    """Links, addresses and rules that could not be understood."""
 
     def table(self, table: int, family: Family) -> TableSurvey:
         """What a table holds; nothing, if it was not read."""
@@ -51,7 +54,9 @@ class Sight:
         return None if None in members else frozenset().union(*(member for member in members if member))
 
     def leaves_by(self, route: KernelRoute) -> frozenset[int] | None:
-        """The devices that a route leads to; None if that can't be told."""
+        """The devices that a route leads to; none, if it drops packets; None if that can't be told."""
+        if route.kind in _DEAD_ENDS:
+            return frozenset()
         if route.nhid is not None and route.nhid in self.nexthops:
             found = self.devices(route.nhid)
             if found is not None:

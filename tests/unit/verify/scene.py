@@ -77,6 +77,7 @@ class Scene:
     def __init__(self, wanted: Intent = WANTED) -> None:
         self.intent = wanted
         self.drained = False
+        self.skipped = 0
         self.rules = list(RULES)
         self.foreign_rules: list[Rule] = []
         self.links = {**LINKS, 5: Link(5, "gw-yellow", True, True), FABRIC: Link(FABRIC, "eth0", True, True)}
@@ -112,6 +113,7 @@ class Scene:
                 )
                 for table in self.routes.keys() | self.bunches.keys()
             },
+            self.skipped,
         )
 
     def findings(self) -> tuple[Finding, ...]:

@@ -344,6 +344,13 @@ def test_files_that_are_refused_are_a_notice() -> None:
     assert "unknown field routeTable" in found.text
 
 
+def test_what_can_not_be_understood_is_not_proved() -> None:
+    scene = Scene()
+    scene.skipped = 1
+    found = scene.one()
+    assert (found.flaw, found.weight) == (Flaw.NOT_READ, Weight.DEFECT)
+
+
 def test_leaks_are_told_first() -> None:
     scene = Scene()
     scene.nexthops[SPARE] = nexthop(SPARE)
