@@ -49,6 +49,7 @@ from vrfbgp.proposal import plan
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
+from vrfbgp.started import Started
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +108,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        Started(self._options.state_dir).keep(self._options)
         await self._kernel.start(self._hear)
         try:
             node = await self._look_around()
