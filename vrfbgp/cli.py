@@ -34,7 +34,13 @@ app = typer.Typer(
 
 Json = dict[str, Any]
 RunDir = Annotated[
-    Path, typer.Option("--run-dir", envvar="VRFBGP_RUN_DIR", help="Directory of the daemon's sockets.")
+    Path,
+    typer.Option(
+        "--run-dir",
+        envvar="VRFBGP_RUN_DIR",
+        readable=False,  # Who may not look into it is told so by `ask`, with what to do.
+        help="Directory of the daemon's sockets.",
+    ),
 ]
 StateDir = Annotated[
     Path, typer.Option("--state-dir", envvar="VRFBGP_STATE_DIR", help="Directory of what survives a restart.")

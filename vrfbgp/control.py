@@ -144,9 +144,11 @@ def _make_room(path: Path) -> None:
 def _listener(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # The file gets the socket's mode, so that it never exists with another (unix(7)).
+        # The file gets the socket's mode less the umask (unix(7)), so that others never get in; the group
+        # does with the second step, whatever the umask is.
         os.fchmod(listener.fileno(), 0o660)
         listener.bind(str(path))
+        path.chmod(0o660)
         listener.listen(CONNECTIONS)
         listener.setblocking(False)
     except OSError:

@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from typing import Any
 
 from vrfbgp import control, logs, privileges, views
@@ -44,12 +45,14 @@ from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.kernel import Kernel, Unfit, surroundings
 from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.notify import Notify
 from vrfbgp.options import DaemonOptions
 from vrfbgp.proposal import plan
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 from vrfbgp.started import Started
+from vrfbgp.views.line import in_force, line
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +103,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._drain_mark = DrainMark(options.state_dir)
+        self._notify = Notify()
 
     async def run(self) -> None:
         """Until a signal says stop, or a root task fails."""
@@ -136,6 +140,7 @@ class Daemon:
                     tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
                 await self._stopping.wait()
+                self._notify.stopping()
                 for root in roots:
                     root.cancel()
         finally:
@@ -183,6 +188,7 @@ class Daemon:
 
     async def _turn(self) -> None:
         """The loop around the core."""
+        told_in_force, told_line = partial(in_force, self._core), partial(line, self._core)
         while True:
             now = time.monotonic()
             for event in self._inbox.take():
@@ -192,8 +198,9 @@ class Daemon:
                 self._kernel.apply_at_once(effects.urgent)
                 effects = self._core.effects(now)
             self._perform(effects)
+            self._notify.turned(now, told_in_force, told_line)
             wait = None if effects.wake is None else max(0.0, effects.wake - time.monotonic())
-            await self._inbox.wait(wait)
+            await self._inbox.wait(self._notify.within(wait, now))
 
     def _perform(self, effects: Effects) -> None:
         for note in effects.notes:
@@ -262,7 +269,8 @@ class Daemon:
     async def _reload(self, asked_by: str) -> dict[str, Any]:
         """Read the config now, and log what came of it."""
         assert self._source is not None
-        event: Event | None = await self._source.again()
+        with self._notify.reloading():
+            event: Event | None = await self._source.again()
         if event is not None:
             self._inbox.put(event)
         refused = [str(problem) for problem in self._source.refused]
