@@ -15,6 +15,7 @@ from itertools import groupby
 from vrfbgp.model import Family, Nlri, Path, PeerId
 from vrfbgp.rib.policy import ImportPolicy, Judged, Refused, received
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.refused import RefusedPaths
 from vrfbgp.rib.table import UNLIMITED, Table, path_of
 
 GUARDED = 10_000
@@ -57,7 +58,7 @@ class AdjRibIn:
         self.family: Family = table.family
         self.paths = Accepted(peer, table)
         """Accepted by policy."""
-        self.refused: dict[Nlri, Refused] = {}
+        self.refused = RefusedPaths()
         self.stale: set[Nlri] = set()
         self.over_limit = self.over_network = False
         """Some had no room, by the peer's own limit or the network's, and were not kept."""
@@ -82,7 +83,7 @@ class AdjRibIn:
                 self._accept(judged.nlris, judged.path, policy.most)
                 continue
             refused = Refused(judged.path, judged.reason, judged.rule)
-            self.refused.update(dict.fromkeys(self._worth_keeping(judged, policy.most), refused))
+            self.refused.put(self._worth_keeping(judged, policy.most), refused)
             self.paths.count -= self._table.drop(self.peer, judged.nlris)
 
     def _accept(self, nlris: list[Nlri], path: Path, most: int) -> None:
