@@ -13,16 +13,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vrfbgp import __version__
+from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir, until_interrupted
+from vrfbgp.asking import ask as _ask
+from vrfbgp.cli_events import events
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
-
-NO_DAEMON = 3
 
 app = typer.Typer(
     add_completion=False,
@@ -32,16 +33,6 @@ app = typer.Typer(
     help="BGP/VRF route controller for the egress nodes of a cluster.",
 )
 
-Json = dict[str, Any]
-RunDir = Annotated[
-    Path,
-    typer.Option(
-        "--run-dir",
-        envvar="VRFBGP_RUN_DIR",
-        readable=False,  # Who may not look into it is told so by `ask`, with what to do.
-        help="Directory of the daemon's sockets.",
-    ),
-]
 StateDir = Annotated[
     Path, typer.Option("--state-dir", envvar="VRFBGP_STATE_DIR", help="Directory of what survives a restart.")
 ]
@@ -58,9 +49,7 @@ Labels = Annotated[
         help="A label of this node, beside those of its Node object. Repeat it, or separate by commas.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-RUN_DIR = Path("/run/vrfbgp")
 STATE_DIR = Path("/var/lib/vrfbgp")
 LARGEST_PAGE = 5000
 """Rows that are asked for at a time."""
@@ -217,16 +206,27 @@ def schema(
 
 
 @app.command()
-def status(run_dir: RunDir = RUN_DIR, as_json: AsJson = False) -> None:
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every 2 s, until Ctrl-C.")] = False,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
     """The state of networks, peers and gateways, and what is wrong."""
-    found = _ask(run_dir, {"command": "status"})
+    from vrfbgp.show.screen import watched
 
-    def show(page: Page) -> None:
-        from vrfbgp.show.status import show_status
+    with until_interrupted():
+        for _ in watched() if watch else [None]:
+            found = _ask(run_dir, {"command": "status"})
 
-        show_status(page, found)
+            def show(page: Page, found: Json = found) -> None:
+                from vrfbgp.show.status import show_status
 
-    _print(found, as_json, show)
+                show_status(page, found)
+
+            _print(found, as_json, show, indent=None if watch else 2)
+
+
+app.command()(events)
 
 
 @app.command()
@@ -429,23 +429,9 @@ def purge(
     raise typer.Exit(0 if dry_run or outcome["done"] else 1)
 
 
-def _ask(run_dir: Path, request: Json, timeout: float = 30.0) -> Json:
-    """The daemon's response; ends the command if there is none."""
-    from vrfbgp.control import NotAnswered, Refused, ask
-
-    try:
-        return ask(run_dir, request, timeout)
-    except Refused as error:
-        typer.echo(f"vrfbgp: {error}", err=True)
-        raise typer.Exit(1) from None
-    except NotAnswered as error:
-        typer.echo(f"vrfbgp: {error}", err=True)
-        raise typer.Exit(NO_DAEMON) from None
-
-
-def _print(found: Json, as_json: bool, show: Callable[[Page], None]) -> None:
+def _print(found: Json, as_json: bool, show: Callable[[Page], None], indent: int | None = 2) -> None:
     if as_json:
-        json.dump(found, sys.stdout, indent=2)
+        json.dump(found, sys.stdout, indent=indent)
         sys.stdout.write("\n")
         return
     from vrfbgp.show.tables import Page

@@ -66,6 +66,7 @@ from vrfbgp.notification import describe
 from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
+from vrfbgp.refusals import refusals
 from vrfbgp.repairs import Repairs
 from vrfbgp.requests import (
     ReadLinks,
@@ -405,6 +406,7 @@ class Core:
                 self._asking = False
                 self._ask(now)
         speakers, self._asked = self._asked, []
+        self._notes += refusals(network.loc for network in self.networks.values())
         notes, self._notes = self.repairs.notes() + self._notes, []
         self.stirred, self._due = False, self._wake(now)
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._due)

@@ -16,14 +16,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from vrfbgp import control, logs, privileges, views
+from vrfbgp import __version__, control, logs, privileges, views
 from vrfbgp.alone import AnotherDaemon, alone
 from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
@@ -43,11 +45,14 @@ from vrfbgp.events import (
 )
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
+from vrfbgp.journal import Journal
 from vrfbgp.kernel import Kernel, Unfit, surroundings
 from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.notes import Code, Note
 from vrfbgp.notify import Notify
 from vrfbgp.options import DaemonOptions
 from vrfbgp.proposal import plan
+from vrfbgp.repeats import WINDOW
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
@@ -64,10 +69,11 @@ LONGEST_WAIT = 3600.0
 
 def run(options: DaemonOptions) -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
-    logs.configure(options.log_format, options.log_level)
+    journal = Journal(time.time())
+    sink = logs.configure(options.log_format, options.log_level, journal)
     try:
         with alone():
-            asyncio.run(Daemon(options).run())
+            asyncio.run(Daemon(options, sink, journal).run())
     except (Unfit, control.Occupied, AnotherDaemon) as error:
         log.error("%s", error)
         return 1
@@ -78,6 +84,8 @@ def run(options: DaemonOptions) -> int:
         # A root task failed: an error of our own. Routes and rules stay; our supervisor starts us again.
         log.critical("ended by an error in vrfbgp itself: %r", group.exceptions[0], exc_info=group)
         return 70
+    finally:
+        sink.catch_up(all_=True)
     return 0
 
 
@@ -89,11 +97,19 @@ def _keep_collector_away() -> None:
     gc.set_threshold(100_000, 20, 50)
 
 
+def _later(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
+    """Call it in the loop when what is held back of the log is due."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(loop.call_later, WINDOW, callback)
+
+
 class Daemon:
     """The core and its edges."""
 
-    def __init__(self, options: DaemonOptions) -> None:
+    def __init__(self, options: DaemonOptions, sink: logs.Sink, journal: Journal) -> None:
         self._options = options
+        self._sink = sink
+        self._journal = journal
         self._core = Core(options.compare_every)
         self._inbox = Inbox()
         self._kernel = Kernel(privileges.give_up)
@@ -108,6 +124,8 @@ class Daemon:
     async def run(self) -> None:
         """Until a signal says stop, or a root task fails."""
         loop = asyncio.get_running_loop()
+        self._sink.on_held = lambda: _later(loop, self._sink.catch_up)
+        logs.tell(Note(Code.STARTED, "", f"vrfbgp {__version__}, pid {os.getpid()}"))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
@@ -204,7 +222,7 @@ class Daemon:
 
     def _perform(self, effects: Effects) -> None:
         for note in effects.notes:
-            log.log(logging.WARNING if note.warning else logging.INFO, "%s", note, extra={"note": note})
+            logs.tell(note)
         for request in effects.speakers:
             self._ask_speaker(request)
         if effects.operations:
@@ -245,7 +263,12 @@ class Daemon:
                 return self._drain(request)
             case "plan" if self._source is not None:
                 return await plan(self._core, self._source, request, self._options.run_dir, time.monotonic())
-        return await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
+            case "events":
+                return views.events(self._core, self._journal, request)
+        found = await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
+        if request.get("command") == "status" and "config" in found:
+            found["config"] |= views.last_reading(self._journal)
+        return found
 
     def _drain(self, request: dict[str, Any]) -> dict[str, Any]:
         """Take the word; how far it is carried out is asked by `drain-state`."""
@@ -275,10 +298,13 @@ class Daemon:
             self._inbox.put(event)
         refused = [str(problem) for problem in self._source.refused]
         applied = isinstance(event, ConfigLoaded)
-        outcome = "the new config is taken" if applied else "the config has not changed"
+        code, outcome = Code.RELOAD_IDLE, "the config has not changed"
+        if applied:
+            code, outcome = Code.RELOADED, "the new config is taken"
         if refused:
+            code = Code.RELOAD_REFUSED
             outcome = "the config is refused, the one before still runs: " + "; ".join(refused)
-        log.log(logging.WARNING if refused else logging.INFO, "reload by %s: %s", asked_by, outcome)
+        logs.tell(Note(code, "", f"asked by {asked_by}: {outcome}", warning=bool(refused)))
         return {"changed": applied, "refused": refused}
 
 
