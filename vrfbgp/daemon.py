@@ -45,6 +45,7 @@ from vrfbgp.kernel import Kernel, Unfit
 from vrfbgp.model import MAIN_TABLE, Family
 from vrfbgp.options import DaemonOptions
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
+from vrfbgp.speaker.listen import Listeners
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
@@ -90,6 +91,7 @@ class Daemon:
         self._inbox = Inbox()
         self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
+        self._listeners = Listeners()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
@@ -201,7 +203,13 @@ class Daemon:
 
     def _new_speaker(self, network: str) -> Speaker:
         run_dir = self._options.run_dir / "speakers"
-        return Speaker(network, run_dir, lambda event: self._inbox.put_from(network, event), self._nursery)
+        return Speaker(
+            network,
+            run_dir,
+            lambda event: self._inbox.put_from(network, event),
+            self._nursery,
+            self._listeners,
+        )
 
     async def _follow_config(self, source: Source) -> None:
         async for event in source.changes():

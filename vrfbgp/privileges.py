@@ -12,6 +12,8 @@ import os
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 """linux/capability.h: files are read and written whoever owns them, as by root before."""
+CAP_NET_BIND_SERVICE = 10
+"""Passive sessions are waited for on port 179, wherever and whenever the config says so."""
 
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
@@ -21,7 +23,7 @@ _VERSION_3 = 0x20080522
 
 
 def give_up() -> None:
-    """Keep of all capabilities but those over files, and get none by executing anything; OSError.
+    """Keep of all capabilities but those over files and ports, and get none by executing anything; OSError.
 
     It is so for this thread and those that it starts (capabilities(7)): to be called before there are others.
     """
@@ -30,8 +32,8 @@ def give_up() -> None:
     sets = (ctypes.c_uint32 * 6)()
     """Effective, permitted and inheritable, capabilities 0 to 31; then those from 32."""
     _checked("capget", libc.capget(header, sets))
-    files = 1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH
-    kept = (ctypes.c_uint32 * 6)(sets[0] & files, sets[1] & files, 0, 0, 0, 0)
+    needed = 1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH | 1 << CAP_NET_BIND_SERVICE
+    kept = (ctypes.c_uint32 * 6)(sets[0] & needed, sets[1] & needed, 0, 0, 0, 0)
     _checked("prctl", libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     _checked("prctl", libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0))
     _checked("capset", libc.capset(header, kept))

@@ -36,7 +36,7 @@ def peers_of(objects: Objects, node: NodeIdentity, findings: Findings) -> dict[s
         peers = found.setdefault(peer_id.network, [])
         peer = _single(by_id[peer_id], findings)
         for other in peers:
-            if other.id.address == peer_id.address and not peer.degraded:
+            if _indistinct(other, peer) and not peer.degraded:
                 peer = _second(by_id[peer_id][0][0], peer, other, findings)
         peers.append(peer)
     return found
@@ -94,6 +94,7 @@ def _peer(
         restart_time=_restart_time(spec),
         password=password,
         ttl_security=spec.ttl_security,
+        listen_port=node.listen_port if spec.passive else None,
         next_hop_mode=_next_hop_mode(spec),
         allowed_local_as=spec.num_allowed_local_as_numbers,
         filters=filters_of(known[name] for name in spec.filters if name in known),
@@ -185,13 +186,18 @@ def _next_hop_mode(spec: BGPPeerSpec) -> NextHopMode:
     return NextHopMode(spec.next_hop_mode)
 
 
+def _indistinct(one: PeerIntent, other: PeerIntent) -> bool:
+    """Whether both are called from one address: they do so from any port."""
+    return one.id.address == other.id.address and None not in (one.listen_port, other.listen_port)
+
+
 def _second(entry: Entry[BGPPeer], peer: PeerIntent, first: PeerIntent, findings: Findings) -> PeerIntent:
-    """ExaBGP tells the neighbors of one process apart by address alone."""
     text = (
-        f"Network {peer.id.network} has a session with {first.id.address} already (BGPPeer {first.name}, "
-        f"port {first.id.port}), and can have one with an address: put the other into a network of its own."
+        f"Network {peer.id.network} has a passive session with {first.id.address} already (BGPPeer "
+        f"{first.name}), and a router's call does not tell which of two it is for: make one of them active, "
+        "or give it another address or network."
     )
-    problem = entry.degraded(Reason.DUPLICATE_NAME, text, "spec", "peerIP")
+    problem = entry.degraded(Reason.DUPLICATE_NAME, text, "spec", "passive")
     findings.tell(problem)
     return replace(peer, degraded=(*peer.degraded, problem))
 

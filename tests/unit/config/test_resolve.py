@@ -287,7 +287,6 @@ class TestPeers:
         [
             (peer_text().replace("  asNumber: 65001\n", ""), Reason.MISSING_AS, "spec.asNumber"),
             (peer_text("filters: [f]"), Reason.MISSING_FILTER, "spec.filters[0]"),
-            (ours(peer_text("passive: true")), Reason.NOT_ACTED_ON, "spec.passive"),
         ],
     )
     def test_degraded(self, files: Files, text: str, reason: Reason, path: str) -> None:
@@ -661,9 +660,7 @@ class TestGateways:
 
 
 def test_problems_are_sorted_and_each_once(files: Files) -> None:
-    text = joined(
-        RED, YELLOW, peer_text("passive: true").replace("projectcalico.org/v3", "vrfbgp.io/v1alpha1")
-    )
+    text = joined(RED, YELLOW, peer_text("filters: [f]"))
     problems = files.intent(text).problems
     assert [problem.severity for problem in problems] == [Severity.DEGRADED] * 2 + [Severity.NOTICE]
     assert len(set(problems)) == len(problems)

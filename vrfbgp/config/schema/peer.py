@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Reference, Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark, Unset
+from vrfbgp.config.schema.effect import ACTED, OURS, Remark, Unset
 from vrfbgp.config.schema.faults import exclusive, out_of_range, wrong_type
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -134,8 +134,8 @@ class BGPPeerSpec(Strict):
     """`0s`: none; otherwise at least `3s`."""
     max_prefixes: Annotated[MaxPrefixes | None, OURS, ACTED] = None
     """A limit on what is accepted from the peer, and what happens beyond."""
-    passive: Annotated[Bool, OURS, Limits()] = False
-    """To be called, not to call. Not acted on yet: `true` degrades the peer, which has no session."""
+    passive: Annotated[Bool, OURS, ACTED] = False
+    """To be called, not to call: see [Passive sessions](#passive-sessions)."""
     source_ip: Annotated[Address | None, Field(alias="sourceIP"), OURS, ACTED] = None
     """A source address, instead. It must be on an interface of the node."""
     source_interface: Annotated[InterfaceName, Unset("found"), OURS, ACTED] = ""
