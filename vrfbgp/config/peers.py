@@ -19,6 +19,9 @@ from vrfbgp.model import Family, IPAddress, PeerId
 _HOLD_TIME = 90
 _RESTART_TIME = 120
 """BIRD's default, and so Calico's."""
+_CALLERS_RESTART_TIME = 30
+"""Of a passive session: FRR calls once after the end of one whose routes it keeps, then not before their
+time is over. So it is back before the network's own time to come in sync ends (`network.SYNC_TIME`)."""
 
 
 def peers_of(objects: Objects, node: NodeIdentity, findings: Findings) -> dict[str, list[PeerIntent]]:
@@ -176,7 +179,7 @@ def _hold_time(spec: BGPPeerSpec) -> int:
 def _restart_time(spec: BGPPeerSpec) -> int:
     """With LongLivedGracefulRestart maxRestartTime is another time, that of stale routes."""
     if spec.restart_mode != "GracefulRestart" or spec.max_restart_time is None:
-        return _RESTART_TIME
+        return _CALLERS_RESTART_TIME if spec.passive else _RESTART_TIME
     return spec.max_restart_time
 
 

@@ -93,7 +93,9 @@ class BGPPeerSpec(Strict):
         Annotated[Seconds, within(1, 21845)] | None, Unset("a third of the hold time"), ACTED
     ] = None
     """Seconds between two KEEPALIVEs; shorter than `holdTime`."""
-    max_restart_time: Annotated[Annotated[Seconds, within(0, 16777215)] | None, Unset("`120s`"), ACTED] = None
+    max_restart_time: Annotated[
+        Annotated[Seconds, within(0, 16777215)] | None, Unset("`120s`; `30s` if passive"), ACTED
+    ] = None
     """The time that we announce for graceful restart, at most 4095 s (12 bits, RFC 4724 3). `0s`: it is
     not offered. With `LongLivedGracefulRestart` it is another time, of 24 bits (RFC 9494).
     """
