@@ -54,6 +54,7 @@ from vrfbgp.options import DaemonOptions
 from vrfbgp.proposal import plan
 from vrfbgp.repeats import WINDOW
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
+from vrfbgp.speaker.listen import Listeners
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 from vrfbgp.started import Started
@@ -114,6 +115,7 @@ class Daemon:
         self._inbox = Inbox()
         self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
+        self._listeners = Listeners()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
@@ -244,7 +246,13 @@ class Daemon:
 
     def _new_speaker(self, network: str) -> Speaker:
         run_dir = self._options.run_dir / "speakers"
-        return Speaker(network, run_dir, lambda event: self._inbox.put_from(network, event), self._nursery)
+        return Speaker(
+            network,
+            run_dir,
+            lambda event: self._inbox.put_from(network, event),
+            self._nursery,
+            self._listeners,
+        )
 
     async def _follow_config(self, source: Source) -> None:
         async for event in source.changes():

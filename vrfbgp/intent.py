@@ -177,6 +177,8 @@ class PeerIntent:
     ttl_security: int | None = None
     """Number of hops (RFC 5082), None: off."""
     multihop: bool = True
+    listen_port: int | None = None
+    """The session is passive, and the peer calls this port; None: we call it."""
     next_hop_mode: NextHopMode = NextHopMode.AUTO
     allowed_local_as: int = 0
     """numAllowedLocalASNumbers: how often the local AS may be in a received AS_PATH."""

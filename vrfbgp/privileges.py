@@ -2,7 +2,7 @@
 
 | process | keeps |
 |---|---|
-| the daemon, once its sockets are open | what root may do with files, if it is root |
+| the daemon, once its sockets are open | CAP_NET_BIND_SERVICE, and what root may do with files, of what it had |
 | what writes to the kernel (`kernel/scribe.py`) | CAP_NET_ADMIN |
 | the speakers, and what they are forked from | nothing |
 
@@ -17,6 +17,8 @@ import os
 CAP_DAC_OVERRIDE = 1
 CAP_DAC_READ_SEARCH = 2
 """linux/capability.h: files are read and written whoever owns them, as by root before."""
+CAP_NET_BIND_SERVICE = 10
+"""Passive sessions are waited for on port 179, wherever and whenever the config says so."""
 CAP_NET_ADMIN = 12
 """Routes, rules and next hops are written."""
 
@@ -29,11 +31,11 @@ _VERSION_3 = 0x20080522
 
 
 def give_up() -> None:
-    """Keep of all capabilities but those over files, and get none by executing anything; OSError.
+    """Keep of all capabilities but those over files and ports, and get none by executing anything; OSError.
 
     It is so for this thread and those that it starts (capabilities(7)): to be called before there are others.
     """
-    _keep(CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)
+    _keep(CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_NET_BIND_SERVICE)
 
 
 def give_up_all() -> None:

@@ -48,9 +48,7 @@ class Ledger(Generic[P]):
     def __init__(self) -> None:
         self.accounts: dict[PeerId, Account[P]] = {}
 
-    def up(
-        self, peer: PeerId, said: Mapping[str, P], graceful: float, forgets: bool, now: float
-    ) -> None:
+    def up(self, peer: PeerId, said: Mapping[str, P], graceful: float, forgets: bool, now: float) -> None:
         """A session begins; `forgets`: the peer did not preserve its forwarding state."""
         account = self.accounts.setdefault(peer, Account())
         account.said, account.up, account.graceful, account.ended = said, True, graceful, False

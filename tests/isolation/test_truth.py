@@ -23,7 +23,9 @@ NOT_TOLD = {
 FILES = sorted(Path(scenarios.__file__).parent.glob("*.scenario"))
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if path.stem not in NOT_TOLD], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.stem not in NOT_TOLD], ids=lambda path: path.stem
+)
 def test_every_scenario_agrees(path: Path) -> None:
     world = JudgedWorld()
     for step in steps(path):

@@ -77,10 +77,12 @@ def load() -> Speak:
 
     from vrfbgp.speaker.channel import SPOOL_LIMIT, Channel
     from vrfbgp.speaker.connection import Wire
+    from vrfbgp.speaker.identity import tell_ports_apart
     from vrfbgp.speaker.lane import Lane
     from vrfbgp.speaker.reactor import Commands, Quiet, SpeakerReactor
     from vrfbgp.speaker.session import Session
 
+    tell_ports_apart()
     loop.Peer = Session
     loop.Signal = Quiet
     loop.API = Commands
@@ -97,6 +99,7 @@ def load() -> Speak:
     def speak(order: Order) -> int:
         paths.append(order.config)
         channel = Channel(socket.socket(fileno=order.channel), order.epoch, release, limit)
+        channel.calls = socket.socket(fileno=order.calls)
         loop.Processes = lambda: channel
         return int(reactor.run())
 

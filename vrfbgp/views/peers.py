@@ -83,7 +83,7 @@ def _reason(session: Session | None, problems: list[Json]) -> str | None:
 
 
 def _advice(network: Network | None, session: Session | None) -> str | None:
-    if network is None or session is None or session.works or session.last_error is None:
+    if network is None or session is None or session.works:
         return None
     config = next((config for config in network.configured if config.peer == session.intent.id), None)
     return advice(session.last_error, config)

@@ -108,6 +108,7 @@ EDITS: list[tuple[str, str, str, Any]] = [
     ("BGPConfiguration", "default", "spec.prefixAdvertisements", [{"cidr": "10.50.0.0/24"}]),
     ("BGPConfiguration", "default", "spec.communities", [{"name": "c", "value": "65000:1"}]),
     ("BGPConfiguration", "default", "spec.asNumber", 65001),
+    ("BGPConfiguration", "default", "spec.listenPort", 1790),
     ("BGPConfiguration", "default", "spec.routerID", "192.0.2.1"),
     ("BGPConfiguration", "default", "spec.clusterCIDRs", ["10.60.0.0/16"]),
     ("BGPConfiguration", "default", "spec.serviceClusterIPs", [{"cidr": "10.96.0.0/12"}]),
