@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -15,6 +16,8 @@ import pytest
 
 from vrfbgp.core import Core, Effects
 from vrfbgp.daemon import Daemon
+from vrfbgp.journal import Journal
+from vrfbgp.logs import Sink
 from vrfbgp.notify import PERIOD, Notify
 from vrfbgp.options import DaemonOptions
 
@@ -106,7 +109,8 @@ def test_a_loop_that_is_stuck_is_not_called_alive(
         return Effects()
 
     monkeypatch.setattr(Core, "effects", effects)
-    daemon = Daemon(DaemonOptions((tmp_path,)))
+    journal = Journal(0.0)
+    daemon = Daemon(DaemonOptions((tmp_path,)), Sink(logging.NullHandler(), journal), journal)
 
     async def turning() -> None:
         async with asyncio.timeout(20):
