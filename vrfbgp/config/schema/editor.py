@@ -88,7 +88,7 @@ def _versions(kind: Kind, name: str, definitions: dict[str, Form]) -> Iterable[s
 
 def _with_ours(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """The models, of this and those within, that have a field of ours, or have one that has."""
-    inner = [found for field in model.model_fields.values() if (found := inner_model(field))]
+    inner = [one for field in model.model_fields.values() if (one := inner_model(field))]
     found = dict.fromkeys(below for one in inner for below in _with_ours(one))
     yield from found
     if our_fields(model) or found:
