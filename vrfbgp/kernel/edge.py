@@ -115,6 +115,11 @@ class Kernel:
         """The reverse path filter in effect on a device: 0 off, 1 strict, 2 loose."""
         return preflight.rp_filter(interface)
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds the kernel has not answered what it was handed; 0: nothing waits."""
+        return self._process.silence
+
     async def ended(self) -> None:
         """Wait until the process that writes has ended by itself, and raise `WriterEnded`.
 
