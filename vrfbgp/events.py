@@ -20,6 +20,7 @@ from vrfbgp.model import (
     Rule,
 )
 from vrfbgp.operations import Failure
+from vrfbgp.surroundings import Surroundings
 
 # -- from the speakers ---------------------------------------------------------------------------
 
@@ -246,6 +247,13 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class SurroundingsRead:
+    """The node's settings; they are not what they were, or it is the first time."""
+
+    surroundings: Surroundings
+
+
+@dataclass(frozen=True, slots=True)
 class Overrun:
     """Events of the kernel were lost (ENOBUFS): everything must be read again."""
 
@@ -295,6 +303,7 @@ KernelEvent = (
     | NexthopSeen
     | NexthopGone
     | Applied
+    | SurroundingsRead
     | Overrun
 )
 ConfigEvent = ConfigLoaded | ConfigRefused

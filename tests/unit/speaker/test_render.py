@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vrfbgp.model import Family, PeerId
-from vrfbgp.requests import SessionConfig
+from vrfbgp.requests import Listen, SessionConfig
 from vrfbgp.speaker.render import SessionRefused, accept, render
 
 SESSION = SessionConfig(
@@ -170,13 +170,22 @@ def test_what_can_not_be_written_is_refused(changes: dict[str, Any], reason: str
     assert "red/172.16.1.140" in str(refusal.value)
 
 
-def test_one_address_has_one_session_and_the_others_are_not_held_up() -> None:
-    twice = replace(SESSION, peer=replace(SESSION.peer, port=1790))
+def test_two_ports_of_one_address_are_two_sessions_and_one_refused_holds_up_no_other() -> None:
+    other = replace(SESSION, peer=replace(SESSION.peer, port=1790))
     bad = replace(SESSION, peer=PeerId("red", ip_address("172.16.1.141")), peer_as=0)
-    good, refused = accept([SESSION, twice, bad, FULL])
-    assert good == (SESSION, FULL)
+    twice = replace(SESSION, hold_time=30)
+    good, refused = accept([SESSION, other, twice, bad, FULL])
+    assert good == (SESSION, other, FULL)
     assert [refusal.session for refusal in refused] == [twice, bad]
-    assert "red/172.16.1.140 already" in refused[0].reason
+
+
+def test_two_passive_sessions_can_not_be_told_apart_by_the_port() -> None:
+    first = replace(SESSION, listen=Listen(7, "eth1"))
+    second = replace(first, peer=replace(SESSION.peer, port=1790))
+    active = replace(SESSION, peer=replace(SESSION.peer, port=1791))
+    good, [refusal] = accept([first, second, active])
+    assert good == (first, active)
+    assert "red/172.16.1.140" in refusal.reason
 
 
 def test_no_password_is_in_the_reasons() -> None:

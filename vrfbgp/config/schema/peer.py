@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Reference, Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark, Unset
+from vrfbgp.config.schema.effect import ACTED, OURS, Remark, Unset
 from vrfbgp.config.schema.faults import exclusive, out_of_range, wrong_type
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -53,8 +53,9 @@ class MaxPrefixes(Strict):
     limit: Annotated[Int, within(1, 2**31 - 1), ACTED]
     """Prefixes that may be accepted from the peer in each family; `status` warns from 75 % on."""
     action: Annotated[Text, one_of("Warn", "Drop", "Restart"), ACTED] = "Warn"
-    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept: it comes when the router sends it
-    again. `Restart`: a Cease, and no session for `restartAfter`.
+    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept; it is
+    [asked for](reload.md#route-refresh) when there is room. `Restart`: a Cease, and no session for
+    `restartAfter`.
     """
     restart_after: Annotated[Seconds | None, ACTED] = None
     """How long there is no session after a `Restart`. None: until the peer's config changes."""
@@ -93,7 +94,9 @@ class BGPPeerSpec(Strict):
         Annotated[Seconds, within(1, 21845)] | None, Unset("a third of the hold time"), ACTED
     ] = None
     """Seconds between two KEEPALIVEs; shorter than `holdTime`."""
-    max_restart_time: Annotated[Annotated[Seconds, within(0, 16777215)] | None, Unset("`120s`"), ACTED] = None
+    max_restart_time: Annotated[
+        Annotated[Seconds, within(0, 16777215)] | None, Unset("`120s`; `30s` if passive"), ACTED
+    ] = None
     """The time that we announce for graceful restart, at most 4095 s (12 bits, RFC 4724 3). `0s`: it is
     not offered. With `LongLivedGracefulRestart` it is another time, of 24 bits (RFC 9494).
     """
@@ -140,8 +143,8 @@ class BGPPeerSpec(Strict):
     """The address families that the session carries (RFC 4760), that of `peerIP` among them. What two carry
     over one session is described under [Families](#families).
     """
-    passive: Annotated[Bool, OURS, Limits()] = False
-    """To be called, not to call. Not acted on yet: `true` degrades the peer, which has no session."""
+    passive: Annotated[Bool, OURS, ACTED] = False
+    """To be called, not to call: see [Passive sessions](#passive-sessions)."""
     source_ip: Annotated[Address | None, Field(alias="sourceIP"), OURS, ACTED] = None
     """A source address, instead. It must be on an interface of the node."""
     source_interface: Annotated[InterfaceName, Unset("found"), OURS, ACTED] = ""
