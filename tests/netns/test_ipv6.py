@@ -257,15 +257,18 @@ def test_x10_both_families_side_by_side(dual: World6) -> None:
 
 
 def test_x10_one_pair_of_link_local_addresses_in_two_networks(dual: World6) -> None:
-    """By their interfaces; the next hops are global addresses of the links."""
-    world, red = dual.world, dual.red
+    """By their interfaces, said in either way; the next hops are global addresses of the links."""
+    world, red, yellow = dual.world, dual.red, dual.yellow
     dual.save_basics()
-    peers = []
     for site in dual.sites:
         site.listen_link_local(world)
-        name, fields = site.site.name, {"api_version": OURS, "sourceInterface": site.uplink}
-        peers.append(peer(f"{name}-6", name, LINK_LOCAL_ROUTER, site.router.asn, **fields))
-    world.config.save("peers.yaml", *peers)
+    by_field = {"api_version": OURS, "sourceInterface": red.uplink}
+    by_zone = f"{LINK_LOCAL_ROUTER}%{yellow.uplink}"
+    world.config.save(
+        "peers.yaml",
+        peer("red-6", "red", LINK_LOCAL_ROUTER, red.router.asn, **by_field),
+        peer("yellow-6", "yellow", by_zone, yellow.router.asn),
+    )
     world.daemon.start()
     dual.wait_working("red", "yellow")
     for site in dual.sites:

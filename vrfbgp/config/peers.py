@@ -86,7 +86,7 @@ def _peer(
         router_id=node.router_id,
         source=source,
         source_address=source_address,
-        source_interface=spec.source_interface or None,
+        source_interface=spec.source_interface or spec.peer_ip.zone or None,
         reachable_by=spec.reachable_by,
         families=frozenset({Family.of(address)}),
         hold_time=_hold_time(spec),
