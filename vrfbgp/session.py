@@ -9,7 +9,7 @@ from vrfbgp import limits
 from vrfbgp.events import DownCause, Negotiated
 from vrfbgp.intent import NetworkIntent, PeerIntent
 from vrfbgp.model import Family, PeerId
-from vrfbgp.requests import SessionConfig
+from vrfbgp.requests import Listen, SessionConfig
 from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.paths import Paths
 from vrfbgp.rib.policy import ImportPolicy
@@ -102,10 +102,14 @@ def session_config(peer: PeerIntent, attachment: Attachment) -> SessionConfig:
         local_address=attachment.local,
         source_interface=attachment.device if attachment.on_link else None,
         families=peer.families,
+        other_next_hop=attachment.other,
         hold_time=peer.hold_time,
         keepalive_time=peer.keepalive_time,
         restart_time=peer.restart_time,
         password=peer.password,
         ttl_security=peer.ttl_security,
         multihop=peer.multihop or not attachment.on_link,
+        listen=None
+        if peer.listen_port is None
+        else Listen(attachment.ifindex, attachment.device, peer.listen_port),
     )

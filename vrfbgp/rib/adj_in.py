@@ -15,6 +15,7 @@ from itertools import groupby
 from vrfbgp.model import Family, Nlri, Path, PeerId
 from vrfbgp.rib.policy import ImportPolicy, Judged, Refused, received
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.refused import RefusedPaths
 from vrfbgp.rib.table import UNLIMITED, Table, path_of
 
 GUARDED = 10_000
@@ -57,7 +58,7 @@ class AdjRibIn:
         self.family: Family = table.family
         self.paths = Accepted(peer, table)
         """Accepted by policy."""
-        self.refused: dict[Nlri, Refused] = {}
+        self.refused = RefusedPaths()
         self.stale: set[Nlri] = set()
         """Accepted ones that must be announced again to stay."""
         self.stale_refused: set[Nlri] = set()
@@ -88,7 +89,7 @@ class AdjRibIn:
                 self._accept(judged.nlris, judged.path, policy.most, again)
                 continue
             refused = Refused(judged.path, judged.reason, judged.rule)
-            self.refused.update(dict.fromkeys(self._worth_keeping(judged, policy.most), refused))
+            self.refused.put(self._worth_keeping(judged, policy.most), refused)
             again.difference_update(judged.nlris)
             self.paths.count -= self._table.drop(self.peer, judged.nlris)
 

@@ -21,7 +21,9 @@ from exabgp.reactor.api import API
 from exabgp.reactor.asynchronous import ASYNC
 from exabgp.reactor.interrupt import Signal
 from exabgp.reactor.loop import Reactor
+from exabgp.reactor.network.error import NotConnected
 
+from vrfbgp.speaker.connection import Accepted
 from vrfbgp.speaker.wire import OWN
 
 TICK = 1.0
@@ -71,6 +73,8 @@ class Commands(API):  # type: ignore[misc]
             failure = reactor.refresh(words[2], int(words[3]), words[4])
         elif len(words) == 6 and words[1] == "reset":
             failure = reactor.reset(words[2], *map(int, words[3:]))
+        elif len(words) == 4 and words[1] == "accept":
+            failure = reactor.accept(words[2], int(words[3]))
         else:
             failure = f"no such command: {command}"
         if failure:
@@ -137,10 +141,26 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         peer.proto.reset = Notify(code, subcode, b"")
         return ""
 
+    def accept(self, address: str, port: int) -> str:
+        """Begin a passive session by the connection that its peer made; returns why not."""
+        io = self.processes.call()
+        if io is None:
+            return f"the connection of {address} port {port} got lost"
+        peer = self._peer(address, port)
+        if peer is None:
+            io.close()
+            return f"no peer {address} port {port}"
+        try:
+            return str(peer.accept(Accepted(peer.neighbor, io)))
+        except NotConnected as error:
+            return str(error)
+
     def _peer(self, address: str, port: int) -> Any:
         for peer in self._peers.values():
             neighbor = peer.neighbor
-            if neighbor["peer-address"].top() == address and neighbor["connect"] == port:
+            is_it = neighbor["peer-address"].top() == address and neighbor["connect"] == port
+            # One whose addresses or AS numbers changed is on its way out for a turn, beside its successor.
+            if is_it and not peer.stopping():
                 return peer
         return None
 
@@ -165,6 +185,9 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         limit = TICK
         resting: dict[int, Any] = {}
         for peer in self._peers.values():
+            if peer.proto is None and peer.waits:
+                # It is the peer who begins.
+                continue
             if peer.proto is None and not peer.generator:
                 # Between two tries, or about to be dropped.
                 limit = min(limit, SOON if peer.stopping() else max(peer._delay._time - now, SOON))
@@ -178,6 +201,9 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
                 events = select.POLLOUT | (0 if peer.proto is None else select.POLLIN)
             else:
                 events = select.POLLIN
+            if peer.generator is None:
+                # It was called a moment ago.
+                limit = 0.0
             if channel.full and peer.fsm == FSM.ESTABLISHED:
                 events &= ~select.POLLIN
             elif pause := lane.rest.left(time.monotonic()):

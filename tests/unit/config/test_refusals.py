@@ -311,6 +311,8 @@ REFUSALS = [
         "spec.sourceIP",
         "another address family",
     ),
+    (ours(PEER) + "  families: [IPv6]\n", Reason.EXCLUSIVE_FIELDS, 9, "spec.families", "must have IPv4"),
+    (ours(PEER) + "  families: [IPv5]\n", Reason.OUT_OF_RANGE, 9, "spec.families[0]", "one of IPv4, IPv6"),
     (
         PEER + "  nextHopMode: Self\n  keepOriginalNextHop: true\n",
         Reason.EXCLUSIVE_FIELDS,

@@ -74,10 +74,11 @@ class BGPConfigurationSpec(Strict):
     node_to_node_mesh_enabled: Annotated[Bool | None, _MESH] = None
     node_mesh_max_restart_time: Annotated[Seconds | None, _MESH] = None
     node_mesh_password: Annotated[Password | None, _MESH] = None
-    listen_port: Annotated[Port | None, Remark("no session is waited for, all are opened from here")] = None
+    listen_port: Annotated[Port | None, Unset("179"), ACTED] = None
+    """Where passive sessions are waited for. That of `node.NAME` replaces that of `default`."""
     bind_mode: Annotated[
         Annotated[Text, one_of("None", "NodeIP")],
-        Remark("no session is waited for, all are opened from here"),
+        Remark("a passive session is waited for at its own source address only"),
     ] = "None"
     communities: Annotated[tuple[Community, ...], Items, ACTED] = ()
     """Names for communities, for `prefixAdvertisements`."""
