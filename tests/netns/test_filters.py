@@ -90,7 +90,7 @@ def test_p16_an_edit_applies_to_what_was_received_without_a_new_session(world: W
     assert (told["reason"], told["rule"]) == ("filter", "red-in importV4[1]")
     received = world.daemon.ask_json("routes", "red", "--received")["received"]
     assert {row["prefix"]: (row["state"], row["reason"], row["rule"]) for row in received} == {
-        SERVED: ("accepted", None, None),
+        SERVED: ("best", None, None),
         "192.0.2.0/24": ("refused", "filter", "red-in importV4[1]"),
         "198.51.100.0/24": ("refused", "filter", "red-in importV4[1]"),
     }
