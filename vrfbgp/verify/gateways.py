@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vrfbgp.intent import GatewayIntent
-from vrfbgp.model import MAIN_TABLE, Action, Family, IPNetwork, Rule
+from vrfbgp.model import MAIN_TABLE, Action, Family, IPNetwork, Rule, network_of
 from vrfbgp.steering import is_open
+from vrfbgp.survey import TableSurvey
 from vrfbgp.verify.findings import REPAIR, Finding, Flaw
 from vrfbgp.verify.ground import FAMILY_WORDS, Ground, table_name, within
 from vrfbgp.verify.sight import LOCAL_TABLE, Sight
@@ -118,12 +119,23 @@ def _look_up(ground: Ground, sight: Sight, path: _Path, met: Met) -> None:
             path.strays += path.behind
             path.behind = []
         return
-    if table == MAIN_TABLE and ground.in_cluster(rule.dst):
-        if not path.led and not rule.others and rule.dst is not None:
+    if ground.in_cluster(rule.dst):
+        if table == MAIN_TABLE and not path.led and not rule.others and rule.dst is not None:
             path.exempt.append(rule.dst)
         return
-    empty = sight.table(table, rule.family).empty and table not in (MAIN_TABLE, 0)
-    path.behind.append((Flaw.MAY_DIVERT if empty else _flaw(met), rule))
+    empty = table not in (MAIN_TABLE, 0) and sight.table(table, rule.family).empty
+    if empty or not _is_of_the_cluster(ground, sight.table(table, rule.family)):
+        path.behind.append((Flaw.MAY_DIVERT if empty else _flaw(met), rule))
+
+
+def _is_of_the_cluster(ground: Ground, survey: TableSurvey) -> bool:
+    """Whether a table of others leads nowhere but into the cluster, as that of Calico's WireGuard does."""
+    if survey.empty or survey.bunches or survey.table == MAIN_TABLE:
+        return False
+    return all(
+        route.kind == "throw" or ground.in_cluster(network_of(survey.family, route.key.nlri))
+        for route in survey.routes
+    )
 
 
 def _flaw(met: Met) -> Flaw:

@@ -166,6 +166,22 @@ def test_what_depends_on_a_mark_or_is_empty_is_a_notice(rule: Rule) -> None:
     assert [(finding.flaw, finding.weight) for finding in found] == [(Flaw.MAY_DIVERT, Weight.NOTICE)]
 
 
+def test_a_table_that_leads_into_the_cluster_alone_takes_nothing_away() -> None:
+    """As Calico's does with WireGuard: `99: not from all fwmark 0x200000/0x200000 lookup 1`."""
+    scene = Scene()
+    scene.foreign_rules = [foreign(99, None, 1, "not", "fwmark 0x200000/0x200000")]
+    scene.routes[1] = [
+        route("10.244.7.0/24", 1, 9, 80),
+        route("10.244.8.0/24", 1, 0, 80, kind="throw", nexthops=()),
+        route("172.16.0.0/16", 1, 0, 80, kind="throw", nexthops=()),
+    ]
+    assert scene.findings() == ()
+    scene.routes[1].append(route("105.8.0.0/16", 1, 9, 80))
+    assert scene.one().flaw is Flaw.DIVERTED
+    scene.routes[1][-1] = route("172.16.1.0/24", 1, 9, 80)
+    assert Flaw.SESSION_DIVERTED in scene.flaws()
+
+
 def test_an_exemption_that_is_wider_than_asked_for() -> None:
     scene = Scene()
     wide = Rule(V4, 101, RED_GATEWAY, ip_network("10.0.0.0/8"), table=MAIN_TABLE)
