@@ -179,6 +179,7 @@ def test_a_peer_without_an_uplink_is_named() -> None:
     flaws = scene.flaws()
     assert flaws[Flaw.NO_UPLINK] == "BGPPeer red-1"
     assert Flaw.WRONG_UPLINK in flaws
+    assert Flaw.RULE_LEFT not in flaws, "its session is kept, and its rule with it"
 
 
 def test_a_route_out_of_the_node_in_table_local() -> None:
