@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +20,8 @@ from vrfbgp import __version__
 from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir, until_interrupted
 from vrfbgp.asking import ask as _ask
 from vrfbgp.cli_events import events
+from vrfbgp.cli_verify import verify
+from vrfbgp.this_node import STATE_DIR, Labels, Node, StateDir, labels_of
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
@@ -33,24 +34,6 @@ app = typer.Typer(
     help="BGP/VRF route controller for the egress nodes of a cluster.",
 )
 
-StateDir = Annotated[
-    Path, typer.Option("--state-dir", envvar="VRFBGP_STATE_DIR", help="Directory of what survives a restart.")
-]
-Node = Annotated[
-    str | None,
-    typer.Option("--node", envvar="VRFBGP_NODE", help="Name of this node.", show_default="the host name"),
-]
-Labels = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--label",
-        metavar="KEY=VALUE",
-        envvar="VRFBGP_LABELS",
-        help="A label of this node, beside those of its Node object. Repeat it, or separate by commas.",
-    ),
-]
-
-STATE_DIR = Path("/var/lib/vrfbgp")
 LARGEST_PAGE = 5000
 """Rows that are asked for at a time."""
 PLANNING = 100.0
@@ -123,7 +106,7 @@ def run(
     _address(listen)
     _one_of("--log-format", log_format, ("text", "json"))
     _one_of("--log-level", log_level, ("debug", "info", "warning", "error"))
-    labels = _labels(label)
+    labels = labels_of(label)
     from vrfbgp.itself import become
     from vrfbgp.options import DaemonOptions
 
@@ -156,7 +139,7 @@ def check(
     """
     from vrfbgp.check import check as check_config
 
-    outcome = check_config(paths, node, _labels(label))
+    outcome = check_config(paths, node, labels_of(label))
 
     def show(page: Page) -> None:
         from vrfbgp.show.check import show_check
@@ -237,6 +220,7 @@ def status(
             _print(found, as_json, show, indent=None if watch else 2)
 
 
+app.command()(verify)
 app.command()(events)
 
 
@@ -305,47 +289,6 @@ def explain(
         (show_prefix if source is None else show_flow)(page, found)
 
     _print(found, as_json, show)
-
-
-@app.command()
-def verify(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[PATHS]...",
-            help="Files or directories of manifests; without them the config that the daemon last took.",
-            show_default=False,
-        ),
-    ] = None,
-    node: Node = None,
-    label: Labels = None,
-    run_dir: RunDir = RUN_DIR,
-    state_dir: StateDir = STATE_DIR,
-    as_json: AsJson = False,
-) -> None:
-    """Prove on this node, from what the kernel says, that the networks are kept apart. Needs no daemon.
-
-    Ends with 1 if packets can go where they must not, or anything is not as the config wants it.
-    """
-    from vrfbgp.verify.edge import NoConfig
-    from vrfbgp.verify.edge import verify as verify_node
-
-    labels = _labels(label)
-    try:
-        found = verify_node(paths or (), node=node, labels=labels, run_dir=run_dir, state_dir=state_dir)
-    except NoConfig as error:
-        raise typer.BadParameter(str(error), param_hint="PATHS") from None
-    except OSError as error:
-        typer.echo(f"vrfbgp: the kernel can't be read: {error.strerror or error}", err=True)
-        raise typer.Exit(1) from None
-
-    def show(page: Page) -> None:
-        from vrfbgp.show.verify import show_verify
-
-        show_verify(page, found)
-
-    _print(found, as_json, show)
-    raise typer.Exit(0 if found["verdict"] == "ok" else 1)
 
 
 @app.command()
@@ -448,18 +391,6 @@ def _print(found: Json, as_json: bool, show: Callable[[Page], None], indent: int
     from vrfbgp.show.tables import Page
 
     show(Page())
-
-
-def _labels(given: list[str] | None) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for word in re.split(r"[,\s]+", ",".join(given or ())):
-        key, equals, value = word.partition("=")
-        if not word:
-            continue
-        if not equals or not key:
-            raise typer.BadParameter(f"{word!r} is no KEY=VALUE", param_hint="--label (VRFBGP_LABELS)")
-        labels[key] = value
-    return labels
 
 
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
