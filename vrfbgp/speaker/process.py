@@ -15,7 +15,7 @@ import re
 import socket
 import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -78,6 +78,7 @@ class Speaker:
         self._leaving = False
         self._outdated = False
         self._greeted = False
+        self._established: Mapping[PeerId, int] = {}
         self._silent_until = 0.0
         self._refusals: set[asyncio.Future[None]] = set()
 
@@ -124,7 +125,7 @@ class Speaker:
                 self._leaving = True
                 self._ask(command.CLOSE)
         # Behind the command that makes them known: what they answer is behind it, too.
-        self._listeners.expect(self.network, accepted, self._called, self._refuse)
+        self._listeners.expect(self.network, accepted, self._called, self._not_called)
         for refusal in refused:
             log.error("%s", refusal)
             self._refuse(refusal.session.peer, refusal.reason)
@@ -178,6 +179,7 @@ class Speaker:
             await self._wanted.wait()
             begun = clock()
             reports = Reports(self.network)
+            self._established = reports.established
             status: int | None
             try:
                 status, text = await self._life(reports)
@@ -290,6 +292,11 @@ class Speaker:
         if before := self._unheard.pop(session.peer, None):
             before.close()
         self._unheard[session.peer] = io
+
+    def _not_called(self, peer: PeerId, reason: str) -> None:
+        """Tell why a peer does not get through, unless it has."""
+        if peer not in self._established:
+            self._refuse(peer, reason)
 
     def _put_through(self, peer: PeerId, io: socket.socket) -> None:
         assert self._calls is not None

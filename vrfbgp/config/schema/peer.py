@@ -68,9 +68,10 @@ class BGPPeerSpec(Strict):
     `has()`, `contains`, `starts with`, `ends with`, `!`, `&&`, `||`, `all()`, parentheses.
     """
     peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), Unset("required"), ACTED] = None
-    """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. A link-local
-    one (`fe80::1`, without `%`) needs `sourceInterface`. The session carries the family of this address and
-    no other: see [Families](#families). None: degraded.
+    """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. Another network,
+    address or port is another peer, but two passive ones can't have one address (the second is degraded).
+    A link-local address (`fe80::1`, without `%`) needs `sourceInterface`. The session carries the family of
+    this address and no other: see [Families](#families). None: degraded.
     """
     as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
     """The peer's AS. If it is the local one, the session is iBGP. None: degraded."""
