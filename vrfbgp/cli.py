@@ -13,16 +13,17 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vrfbgp import __version__
+from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir, until_interrupted
+from vrfbgp.asking import ask as _ask
+from vrfbgp.cli_events import events
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
-
-NO_DAEMON = 3
 
 app = typer.Typer(
     add_completion=False,
@@ -32,10 +33,6 @@ app = typer.Typer(
     help="BGP/VRF route controller for the egress nodes of a cluster.",
 )
 
-Json = dict[str, Any]
-RunDir = Annotated[
-    Path, typer.Option("--run-dir", envvar="VRFBGP_RUN_DIR", help="Directory of the daemon's sockets.")
-]
 StateDir = Annotated[
     Path, typer.Option("--state-dir", envvar="VRFBGP_STATE_DIR", help="Directory of what survives a restart.")
 ]
@@ -52,12 +49,12 @@ Labels = Annotated[
         help="A label of this node, beside those of its Node object. Repeat it, or separate by commas.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
-RUN_DIR = Path("/run/vrfbgp")
 STATE_DIR = Path("/var/lib/vrfbgp")
 LARGEST_PAGE = 5000
 """Rows that are asked for at a time."""
+PLANNING = 100.0
+"""Seconds that a plan may take: more than the daemon allows itself."""
 DRAIN_LOOK = 0.1
 DRAIN_PATIENCE = 20.0
 """Seconds between two looks whether a drain is done, and that it may take beyond its own waiting."""
@@ -106,6 +103,15 @@ def run(
             help="In how many seconds all in the kernel is compared with what is wanted; 0: never.",
         ),
     ] = 300,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT",
+            envvar="VRFBGP_LISTEN",
+            help="Serve /metrics, /livez and /readyz there; a port alone is one of 127.0.0.1.",
+        ),
+    ] = None,
     log_format: Annotated[
         str, typer.Option("--log-format", envvar="VRFBGP_LOG_FORMAT", help="text or json.")
     ] = "text",
@@ -114,6 +120,7 @@ def run(
     ] = "info",
 ) -> None:
     """Run the daemon in the foreground, in the current network namespace; it logs to stderr."""
+    _address(listen)
     _one_of("--log-format", log_format, ("text", "json"))
     _one_of("--log-level", log_level, ("debug", "info", "warning", "error"))
     labels = _labels(label)
@@ -127,6 +134,7 @@ def run(
         run_dir=run_dir,
         state_dir=state_dir,
         compare_every=compare_every or None,
+        listen=listen or None,
         log_format=log_format,
         log_level=log_level,
     )
@@ -160,6 +168,38 @@ def check(
 
 
 @app.command()
+def plan(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files or directories of manifests: all of the config; - is stdin.")
+    ],
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="With every operation on the kernel.")
+    ] = False,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the running daemon would change, were this its config: sessions, rules, routes, announcements.
+
+    Nothing is changed. Ends with 1 if the config would be refused.
+    """
+    from vrfbgp.config.files import texts_of
+
+    try:
+        files = texts_of(paths)
+    except OSError as error:
+        raise typer.BadParameter(f"{error.filename}: {error.strerror}", param_hint="PATHS") from None
+    found = _ask(run_dir, {"command": "plan", "files": [{"name": n, "text": t} for n, t in files]}, PLANNING)
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.plan import show_plan
+
+        show_plan(page, found, verbose)
+
+    _print(found, as_json, show)
+    raise typer.Exit(1 if found["refused"] else 0)
+
+
+@app.command()
 def schema(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="A kind, as BGPPeer; all, if it is not given.")
@@ -177,16 +217,27 @@ def schema(
 
 
 @app.command()
-def status(run_dir: RunDir = RUN_DIR, as_json: AsJson = False) -> None:
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every 2 s, until Ctrl-C.")] = False,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
     """The state of networks, peers and gateways, and what is wrong."""
-    found = _ask(run_dir, {"command": "status"})
+    from vrfbgp.show.screen import watched
 
-    def show(page: Page) -> None:
-        from vrfbgp.show.status import show_status
+    with until_interrupted():
+        for _ in watched() if watch else [None]:
+            found = _ask(run_dir, {"command": "status"})
 
-        show_status(page, found)
+            def show(page: Page, found: Json = found) -> None:
+                from vrfbgp.show.status import show_status
 
-    _print(found, as_json, show)
+                show_status(page, found)
+
+            _print(found, as_json, show, indent=None if watch else 2)
+
+
+app.command()(events)
 
 
 @app.command()
@@ -254,6 +305,47 @@ def explain(
         (show_prefix if source is None else show_flow)(page, found)
 
     _print(found, as_json, show)
+
+
+@app.command()
+def verify(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATHS]...",
+            help="Files or directories of manifests; without them the config that the daemon last took.",
+            show_default=False,
+        ),
+    ] = None,
+    node: Node = None,
+    label: Labels = None,
+    run_dir: RunDir = RUN_DIR,
+    state_dir: StateDir = STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Prove on this node, from what the kernel says, that the networks are kept apart. Needs no daemon.
+
+    Ends with 1 if packets can go where they must not, or anything is not as the config wants it.
+    """
+    from vrfbgp.verify.edge import NoConfig
+    from vrfbgp.verify.edge import verify as verify_node
+
+    labels = _labels(label)
+    try:
+        found = verify_node(paths or (), node=node, labels=labels, run_dir=run_dir, state_dir=state_dir)
+    except NoConfig as error:
+        raise typer.BadParameter(str(error), param_hint="PATHS") from None
+    except OSError as error:
+        typer.echo(f"vrfbgp: the kernel can't be read: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.verify import show_verify
+
+        show_verify(page, found)
+
+    _print(found, as_json, show)
+    raise typer.Exit(0 if found["verdict"] == "ok" else 1)
 
 
 @app.command()
@@ -348,23 +440,9 @@ def purge(
     raise typer.Exit(0 if dry_run or outcome["done"] else 1)
 
 
-def _ask(run_dir: Path, request: Json) -> Json:
-    """The daemon's response; ends the command if there is none."""
-    from vrfbgp.control import NotAnswered, Refused, ask
-
-    try:
-        return ask(run_dir, request)
-    except Refused as error:
-        typer.echo(f"vrfbgp: {error}", err=True)
-        raise typer.Exit(1) from None
-    except NotAnswered as error:
-        typer.echo(f"vrfbgp: {error}", err=True)
-        raise typer.Exit(NO_DAEMON) from None
-
-
-def _print(found: Json, as_json: bool, show: Callable[[Page], None]) -> None:
+def _print(found: Json, as_json: bool, show: Callable[[Page], None], indent: int | None = 2) -> None:
     if as_json:
-        json.dump(found, sys.stdout, indent=2)
+        json.dump(found, sys.stdout, indent=indent)
         sys.stdout.write("\n")
         return
     from vrfbgp.show.tables import Page
@@ -387,3 +465,13 @@ def _labels(given: list[str] | None) -> dict[str, str]:
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
     if given not in known:
         raise typer.BadParameter(f"{given!r} is none of {', '.join(known)}", param_hint=option)
+
+
+def _address(listen: str | None) -> None:
+    if listen:
+        from vrfbgp.observe.http import address_of
+
+        try:
+            address_of(listen)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--listen (VRFBGP_LISTEN)") from None

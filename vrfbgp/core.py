@@ -47,6 +47,7 @@ from vrfbgp.events import (
     SessionUp,
     SpeakerExited,
     SpeakerStarted,
+    SurroundingsRead,
     TableCounted,
     TableRead,
     TablesRead,
@@ -65,6 +66,7 @@ from vrfbgp.notification import describe
 from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
+from vrfbgp.refusals import refusals
 from vrfbgp.repairs import Repairs
 from vrfbgp.requests import (
     ReadLinks,
@@ -259,8 +261,8 @@ class Core:
             case TablesRead(tables):
                 reconciler.tables_read(tables)
             case RouteSeen(route):
-                wronged = route.key.table != MAIN_TABLE and reconciler.route_seen(route)
-                self._repaired(wronged, route.key, now)
+                if route.key.table != MAIN_TABLE and reconciler.route_seen(route):
+                    self.repairs.undone(route.key, now)
                 self._replan |= self.host.route_seen(route)
                 self._read_doubted()
             case RouteGone(route):
@@ -270,7 +272,7 @@ class Core:
             case RulesRead(family, rules):
                 if reconciler.is_asked(ReadRules(family)):
                     for rule in reconciler.rules_read(family, rules):
-                        self._repaired(True, rule, now)
+                        self.repairs.undone(rule, now)
                 else:
                     # Told unasked: it may be older than what we have handed out since.
                     reconciler.read_again(ReadRules(family))
@@ -291,6 +293,9 @@ class Core:
                 for failure in reconciler.applied(serial, failures, now)[:_TOLD]:
                     text = f"{failure}; it is tried again"
                     self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
+            case SurroundingsRead(surroundings):
+                self.host.surroundings = surroundings
+                self._replan = True
             case Overrun():
                 self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
                 reconciler.read_all()
@@ -337,10 +342,6 @@ class Core:
     def _went(self, key: Key, devices: frozenset[int]) -> None:
         self.repairs.went(key, devices)
         self._reads.add(ReadLinks())
-
-    def _repaired(self, wrong: bool, key: Key, now: float) -> None:
-        if wrong:
-            self.repairs.undone(key, now)
 
     def _note(self, code: Code, peer: PeerId, text: str, *, warning: bool = False) -> None:
         self._notes.append(Note(code, f"peer {peer}", text, warning))
@@ -405,6 +406,7 @@ class Core:
                 self._asking = False
                 self._ask(now)
         speakers, self._asked = self._asked, []
+        self._notes += refusals(network.loc for network in self.networks.values())
         notes, self._notes = self.repairs.notes() + self._notes, []
         self.stirred, self._due = False, self._wake(now)
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._due)
@@ -420,7 +422,8 @@ class Core:
         assert self.intent is not None
         settled = self.planner.settled(self.acked)
         for network in self.networks.values():
-            self._asked += self.planner.configure_speaker(network, settled, now)
+            configured = self.planner.configure_speaker(network, settled, now)
+            self._asked += [*configured, *network.take_refreshes()]
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
         # A drained node announces as one does that has no gateway.
         intent = self.intent if self.drain.announces else replace(self.intent, gateways=())

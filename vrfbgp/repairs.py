@@ -53,7 +53,8 @@ class Repairs:
     def undone(self, key: Key, now: float) -> None:
         """The kernel tells that somebody changed or deleted an object of ours."""
         self.found[kind(key)] += 1
-        self._note(f"{name(key)} was changed or deleted by somebody else; it is put right")
+        subject = f"table {key.table}" if isinstance(key, RouteKey) else ""
+        self._note(subject, f"{name(key)} was changed or deleted by somebody else; it is put right")
         self._contests.undone(key, now)
 
     def went(self, key: Key, devices: frozenset[int]) -> None:
@@ -113,7 +114,7 @@ class Repairs:
         for _, what, of_kind, wrong in (found for found in self._alleged if found[0] <= now):
             self.found[of_kind] += wrong
             self.missed += wrong
-            self._note(f"{what}: the comparison found {wrong} {of_kind} that were not right; now they are")
+            self._note(what, f"the comparison found {wrong} {of_kind} that were not right; now they are")
         self._alleged = [found for found in self._alleged if found[0] > now]
 
     def deadline(self, now: float) -> float | None:
@@ -149,9 +150,9 @@ class Repairs:
         notes, self._notes, self._untold = self._notes, [], 0
         return notes
 
-    def _note(self, text: str) -> None:
+    def _note(self, subject: str, text: str) -> None:
         if len(self._notes) < TOLD:
-            self._notes.append(Note(Code.KERNEL_REPAIRED, "", text, warning=True))
+            self._notes.append(Note(Code.KERNEL_REPAIRED, subject, text, warning=True))
         else:
             self._untold += 1
 

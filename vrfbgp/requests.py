@@ -32,6 +32,8 @@ class SessionConfig:
     source_interface: str | None = None
     """Device to bind the socket to (SO_BINDTODEVICE); set where the peer is on-link."""
     families: frozenset[Family] = frozenset({Family.IPV4})
+    other_next_hop: IPAddress | None = None
+    """What is announced as next hop in the other family than that of the addresses, if there is one."""
     hold_time: int = 90
     keepalive_time: int | None = None
     restart_time: int = 120
@@ -69,7 +71,7 @@ class ConfigureSpeaker:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Send a route to one peer, next hop self. Kept by the speaker until it is withdrawn or ends."""
+    """Send a route to one peer. Kept by the speaker until it is withdrawn or ends."""
 
     peer: PeerId
     prefix: IPNetwork
@@ -79,7 +81,7 @@ class Announce:
     large_communities: tuple[tuple[int, int, int], ...] = ()
     prepend: tuple[int, ...] = ()
     next_hop: IPAddress | None = None
-    """None: self."""
+    """None: self, for a prefix of the session's own family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,14 @@ class SendEndOfRib:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRefresh:
+    """Ask a peer to send all it has once more (RFC 2918 3); one whose session begins anew does so unasked."""
+
+    peer: PeerId
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
 class ResetSession:
     """Send a NOTIFICATION with this code and close (RFC 4271 4.5); the speaker connects again."""
 
@@ -107,7 +117,7 @@ class ResetSession:
     subcode: int
 
 
-SpeakerRequest = ConfigureSpeaker | Announce | Withdraw | SendEndOfRib | ResetSession
+SpeakerRequest = ConfigureSpeaker | Announce | Withdraw | SendEndOfRib | RequestRefresh | ResetSession
 
 # -- to the readers of the kernel ----------------------------------------------------------------
 

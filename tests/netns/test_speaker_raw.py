@@ -219,6 +219,22 @@ def test_route_refresh_is_answered_and_its_demarcations_are_told_in_order(lab: L
     asyncio.run(scenario())
 
 
+def test_a_plain_route_refresh_is_answered_without_demarcations(lab: Lab) -> None:
+    """RFC 2918: the peer can't do enhanced ones."""
+
+    async def scenario() -> None:
+        async with acquainted(lab, FAMILIES + ASN4 + capability(2)) as (peer, speaker):
+            up = await speaker.expect(SessionUp)
+            assert (up.negotiated.route_refresh, up.negotiated.enhanced_refresh) == (True, False)
+            speaker.speaker.send(Announce(PEER, ip_network("10.50.0.2/32")))
+            announced = await peer.read()
+            assert announced[0] == 2
+            peer.writer.write(message(5, b"\0\1\0\1"))
+            assert await peer.read() == announced
+
+    asyncio.run(scenario())
+
+
 def test_a_reset_is_a_notification_even_with_graceful_restart(lab: Lab) -> None:
     async def scenario() -> None:
         async with acquainted(lab, CAPABILITIES) as (peer, speaker):

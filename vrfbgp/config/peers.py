@@ -91,7 +91,8 @@ def _peer(
         source_address=source_address,
         source_interface=spec.source_interface or None,
         reachable_by=spec.reachable_by,
-        families=frozenset({Family.of(address)}),
+        families=frozenset(Family[name.upper()] for name in spec.families) or frozenset({Family.of(address)}),
+        other_address=node.addresses.get(_other(address)) if source is SourceMode.NODE else None,
         hold_time=_hold_time(spec),
         keepalive_time=spec.keepalive_time,
         restart_time=_restart_time(spec),
@@ -146,6 +147,10 @@ def _source(
         findings.tell(entry.notice(Reason.NO_SOURCE, text, "spec", "sourceAddress"))
         return SourceMode.UPLINK, None
     return SourceMode.NODE, address
+
+
+def _other(address: IPAddress) -> Family:
+    return Family.IPV6 if address.version == 4 else Family.IPV4
 
 
 def _password(entry: Entry[BGPPeer], objects: Objects, told: list[Problem]) -> str | None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from vrfbgp.model import Family, PeerId
-from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, SessionConfig, Withdraw
+from vrfbgp.requests import (
+    Announce,
+    RequestRefresh,
+    ResetSession,
+    SendEndOfRib,
+    SessionConfig,
+    Withdraw,
+)
 from vrfbgp.speaker.wire import OWN
 
 RELOAD = f"{OWN} reload"
@@ -47,6 +54,11 @@ def withdraw(request: Withdraw) -> str:
 def end_of_rib(request: SendEndOfRib) -> str:
     family = "ipv4" if request.family is Family.IPV4 else "ipv6"
     return f"{_neighbor(request.peer)} announce eor {family} unicast"
+
+
+def refresh(request: RequestRefresh) -> str:
+    family = "ipv4" if request.family is Family.IPV4 else "ipv6"
+    return f"{OWN} refresh {request.peer.address} {request.peer.port} {family}"
 
 
 def reset(request: ResetSession) -> str:

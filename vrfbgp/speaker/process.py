@@ -21,7 +21,14 @@ from pathlib import Path
 
 from vrfbgp.events import DownCause, DownKind, SessionDown, SpeakerEvent, SpeakerExited, SpeakerStarted
 from vrfbgp.model import IPNetwork, PeerId
-from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, SessionConfig, Withdraw
+from vrfbgp.requests import (
+    Announce,
+    RequestRefresh,
+    ResetSession,
+    SendEndOfRib,
+    SessionConfig,
+    Withdraw,
+)
 from vrfbgp.speaker import command, render
 from vrfbgp.speaker.frames import Frames
 from vrfbgp.speaker.listen import SILENCE, Listeners
@@ -33,7 +40,7 @@ log = logging.getLogger(__name__)
 
 Consumer = Callable[[SpeakerEvent], Awaitable[None] | None]
 """Takes an event. If it returns an awaitable, the next event comes when that is done."""
-SpeakerCommand = Announce | Withdraw | SendEndOfRib | ResetSession
+SpeakerCommand = Announce | Withdraw | SendEndOfRib | RequestRefresh | ResetSession
 
 FIRST_PAUSE, LONGEST_PAUSE, LONG_LIFE = 0.2, 30.0, 60.0
 """Seconds before a speaker that died is started again, doubled each time; a life after which it begins
@@ -145,6 +152,8 @@ class Speaker:
             self._ask(command.withdraw(request))
         elif isinstance(request, SendEndOfRib):
             self._ask(command.end_of_rib(request))
+        elif isinstance(request, RequestRefresh):
+            self._ask(command.refresh(request))
         else:
             self._ask(command.reset(request))
 

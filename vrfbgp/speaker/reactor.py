@@ -14,7 +14,9 @@ from typing import Any
 
 from exabgp.bgp.fsm import FSM
 from exabgp.bgp.message import Notify
+from exabgp.bgp.message.refresh import RouteRefresh
 from exabgp.logger import log
+from exabgp.protocol.family import AFI, SAFI
 from exabgp.reactor.api import API
 from exabgp.reactor.asynchronous import ASYNC
 from exabgp.reactor.interrupt import Signal
@@ -27,6 +29,7 @@ from vrfbgp.speaker.wire import OWN
 TICK = 1.0
 """Seconds that it sleeps at most: ExaBGP's timers count in whole seconds."""
 SOON = 0.01
+FAMILIES = {"ipv4": (AFI.ipv4, SAFI.unicast), "ipv6": (AFI.ipv6, SAFI.unicast)}
 
 
 class Quiet(Signal):  # type: ignore[misc]
@@ -66,6 +69,8 @@ class Commands(API):  # type: ignore[misc]
             reactor.processes.answer_done(service)
             reactor.leave()
             return True
+        elif len(words) == 5 and words[1] == "refresh":
+            failure = reactor.refresh(words[2], int(words[3]), words[4])
         elif len(words) == 6 and words[1] == "reset":
             failure = reactor.reset(words[2], *map(int, words[3:]))
         elif len(words) == 4 and words[1] == "accept":
@@ -107,12 +112,23 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
     def renew(self) -> str:
         """Load the configuration again; a failure leaves all as it is and is returned."""
         before = self.configuration.neighbors
-        pending = {name: list(neighbor.eor) for name, neighbor in before.items()}
+        pending = {name: (list(n.eor), list(n.refresh)) for name, n in before.items()}
         if not self.reload():
             self.configuration.neighbors = before
             return f"configuration refused: {str(self.configuration.error).strip()}"
         for name, neighbor in self.configuration.neighbors.items():
-            neighbor.eor.extend(pending.get(name, ()))
+            ends, refreshes = pending.get(name, ((), ()))
+            neighbor.eor.extend(ends)
+            neighbor.refresh.extend(refreshes)
+        return ""
+
+    def refresh(self, address: str, port: int, family: str) -> str:
+        """Ask a peer to send all it has again; returns why not. Without a session there is nobody to ask."""
+        peer = self._peer(address, port)
+        if peer is None:
+            return f"no peer {address} port {port}"
+        if peer.fsm == FSM.ESTABLISHED:
+            peer.neighbor.refresh.append(RouteRefresh(*FAMILIES[family]))
         return ""
 
     def reset(self, address: str, port: int, code: int, subcode: int) -> str:

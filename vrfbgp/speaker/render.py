@@ -58,9 +58,9 @@ def check(session: SessionConfig) -> None:
         )
     if session.keepalive_time is not None and session.keepalive_time < 1:
         raise SessionRefused(session, f"a keepalive time of {session.keepalive_time} s: must be at least 1")
-    if session.ttl_security is not None and not 1 <= session.ttl_security <= 254:
+    if session.ttl_security is not None and not 1 <= session.ttl_security <= 255:
         raise SessionRefused(
-            session, f"TTL security over {session.ttl_security} hops: must be 1 to 254 (RFC 5082)"
+            session, f"TTL security over {session.ttl_security} hops: must be 1 to 255 (RFC 5082)"
         )
     try:
         IPv4Address(session.router_id)
@@ -145,6 +145,8 @@ def _values(session: SessionConfig) -> dict[str, Any]:
         "password_base64": base64.b64encode(session.password.encode()).decode() if session.password else None,
         "restart_time": session.restart_time,
         "families": [_NAMES[family] for family in sorted(session.families)],
+        # RFC 8950: what a router without IPv4 addresses on the link can say. Over IPv4 there are some.
+        "extended_next_hop": session.families == frozenset(Family) and session.peer.address.version == 6,
     }
 
 

@@ -19,7 +19,7 @@ from exabgp.reactor.peer import ACTION, Peer
 
 from vrfbgp.speaker.connection import Accepted
 from vrfbgp.speaker.framing import EXTENDED_LIMIT, HEADER_LENGTH, NOTIFICATION, Framer
-from vrfbgp.speaker.lane import FAMILIES, Lane
+from vrfbgp.speaker.lane import FAMILIES, IPV6_NEXT_HOP, Lane
 from vrfbgp.speaker.wire import Kind
 
 RETRY_LIMIT = 5
@@ -113,8 +113,9 @@ class Session(Peer):  # type: ignore[misc]
         cause = self._cause(message, error, attempt)
         self.channel.tell(Kind.DOWN, self.index, self.epoch, cause)
         self.attempt = None
-        # An End-of-RIB that was not sent belongs to the session that is over.
+        # An End-of-RIB, or a wish, that was not sent belongs to the session that is over.
         self.neighbor.eor.clear()
+        self.neighbor.refresh.clear()
         if not self.epoch:
             return None
         self.epoch = 0
@@ -254,6 +255,7 @@ def negotiated(lane: Any) -> dict[str, Any]:
         "asn4": bool(agreed.asn4),
         "add_path": [name for family, name in names.items() if agreed.addpath.receive(*family)],
         "extended_message": agreed.msg_size == EXTENDED_LIMIT,
+        "extended_next_hop": IPV6_NEXT_HOP in agreed.nexthop,
         "route_refresh": agreed.refresh != REFRESH.ABSENT,
         "enhanced_refresh": agreed.refresh == REFRESH.ENHANCED,
         "restart": restart,

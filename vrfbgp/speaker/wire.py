@@ -20,8 +20,8 @@ MAX_PAYLOAD = 1 << 20
 """No frame is longer: a reader that sees more has lost the thread."""
 
 OWN = "vrfbgp"
-"""First word of the commands that aren't ExaBGP's: `reload`, `close`, `reset ADDRESS PORT CODE SUBCODE`,
-`accept ADDRESS PORT`."""
+"""First word of the commands that aren't ExaBGP's: `reload`, `close`, `refresh ADDRESS PORT FAMILY`,
+`reset ADDRESS PORT CODE SUBCODE`, `accept ADDRESS PORT`."""
 
 CALL = b"call"
 """What each packet of the second socket says; its descriptor is the connection that the peer of a passive

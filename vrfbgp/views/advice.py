@@ -20,7 +20,8 @@ _CODES = {
 }
 _KINDS = {
     DownKind.CONNECT_FAILED: "Check that {peer} is reachable from {local}, listens on its port, has the "
-    "neighbor {local} with AS {local_as}, and that both sides have the same password, or none.",
+    "neighbor {local} with AS {local_as}, and that both sides have the same password and ttlSecurity, "
+    "or none.",
     DownKind.CONNECTION_LOST: "The connection broke; it is tried again. If it never lasts, compare the "
     "passwords and the AS numbers, and look at the router's log.",
     DownKind.HOLD_TIMER: "The peer was silent for its hold time: check the link to it, and its load.",

@@ -11,7 +11,7 @@ from exabgp.reactor.api import API
 
 from tests.unit.speaker.test_render import SESSION
 from vrfbgp.model import Family
-from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, Withdraw
+from vrfbgp.requests import Announce, RequestRefresh, ResetSession, SendEndOfRib, Withdraw
 from vrfbgp.speaker import command
 
 PEER = SESSION.peer
@@ -67,4 +67,5 @@ def test_the_others() -> None:
     assert command.withdraw(Withdraw(PEER, PREFIX)) == "neighbor 172.16.1.140@179 withdraw route 10.50.0.2/32"
     eor = command.end_of_rib(SendEndOfRib(PEER, Family.IPV6))
     assert eor == "neighbor 172.16.1.140@179 announce eor ipv6 unicast"
+    assert command.refresh(RequestRefresh(PEER, Family.IPV4)) == "vrfbgp refresh 172.16.1.140 179 ipv4"
     assert command.reset(ResetSession(PEER, 3, 1)) == "vrfbgp reset 172.16.1.140 179 3 1"

@@ -101,6 +101,8 @@ def test_exabgp_reads_what_was_meant() -> None:
     assert full["md5-base64"] is True
     assert base64.b64decode(full["md5-password"]).decode() == FULL.password
     assert [(int(afi), int(safi)) for afi, safi in full.families()] == [(1, 1), (2, 1)]
+    assert [tuple(map(int, one)) for one in full.nexthops()] == [(1, 1, 2)]
+    assert not plain.nexthops()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_an_interface_is_named_exactly_or_refused(name: str) -> None:
         ({"keepalive_time": 0}, "keepalive time of 0 s"),
         ({"restart_time": 4096}, "restart time is 4096"),
         ({"ttl_security": 0}, "TTL security over 0 hops"),
-        ({"ttl_security": 255}, "TTL security over 255 hops"),
+        ({"ttl_security": 256}, "TTL security over 256 hops"),
         ({"router_id": "7"}, "router id '7'"),
         ({"router_id": "10.0.0.7; } neighbor"}, "router id"),
         ({"local_address": ip_address("2001:db8::1")}, "other address family"),

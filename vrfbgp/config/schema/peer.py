@@ -53,8 +53,9 @@ class MaxPrefixes(Strict):
     limit: Annotated[Int, within(1, 2**31 - 1), ACTED]
     """Prefixes that may be accepted from the peer in each family; `status` warns from 75 % on."""
     action: Annotated[Text, one_of("Warn", "Drop", "Restart"), ACTED] = "Warn"
-    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept: it comes when the router sends it
-    again. `Restart`: a Cease, and no session for `restartAfter`.
+    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept; it is
+    [asked for](reload.md#route-refresh) when there is room. `Restart`: a Cease, and no session for
+    `restartAfter`.
     """
     restart_after: Annotated[Seconds | None, ACTED] = None
     """How long there is no session after a `Restart`. None: until the peer's config changes."""
@@ -71,7 +72,7 @@ class BGPPeerSpec(Strict):
     """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. Another network,
     address or port is another peer, but two passive ones can't have one address (the second is degraded).
     A link-local address (`fe80::1`, without `%`) needs `sourceInterface`. The session carries the family of
-    this address and no other: see [Families](#families). None: degraded.
+    this address, and another only if [`families`](#families) says so. None: degraded.
     """
     as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
     """The peer's AS. If it is the local one, the session is iBGP. None: degraded."""
@@ -137,6 +138,12 @@ class BGPPeerSpec(Strict):
     """`0s`: none; otherwise at least `3s`."""
     max_prefixes: Annotated[MaxPrefixes | None, OURS, ACTED] = None
     """A limit on what is accepted from the peer, and what happens beyond."""
+    families: Annotated[
+        tuple[Annotated[Text, one_of("IPv4", "IPv6")], ...], Items, Unset("that of `peerIP`"), OURS, ACTED
+    ] = ()
+    """The address families that the session carries (RFC 4760), that of `peerIP` among them. What two carry
+    over one session is described under [Families](#families).
+    """
     passive: Annotated[Bool, OURS, ACTED] = False
     """To be called, not to call: see [Passive sessions](#passive-sessions)."""
     source_ip: Annotated[Address | None, Field(alias="sourceIP"), OURS, ACTED] = None
@@ -173,6 +180,8 @@ class BGPPeerSpec(Strict):
                 raise exclusive(
                     f"is {address}, of another address family than peerIP: give one of its family", alias
                 )
+        if self.families and self.peer_ip and f"IPv{self.peer_ip.address.version}" not in self.families:
+            raise exclusive(f"must have IPv{self.peer_ip.address.version}, that of peerIP, too", "families")
         return self
 
     @model_validator(mode="after")
