@@ -313,7 +313,7 @@ class Speaker:
             try:
                 socket.send_fds(self._calls, [CALL], [io.fileno()])
             except OSError as error:
-                log.warning("speaker %s: the call of %s is dropped: %s", self.network, peer, error.strerror)
+                self._turned_away(f"{peer} called, but that can't be passed on: {error.strerror}")
                 return
         self._ask(command.accept(peer))
 
