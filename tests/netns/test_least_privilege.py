@@ -93,7 +93,7 @@ def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: 
     assert len(world.daemon_processes()) >= 5  # daemon, writer, what speakers are forked from, two speakers
 
     listener.wait("WATCHDOG=1", listener.heard().count("WATCHDOG=1") + 3)
-    listener.wait("STATUS=2 networks, 2 of 2 sessions up")
+    listener.wait("STATUS=networks: 2, sessions up: 2 of 2, routes: 2")
     assert "RELOADING=1" not in listener.told
 
     assert unprivileged.ask_as(COLLEAGUE, GROUP, "status", "--json").returncode == 0
