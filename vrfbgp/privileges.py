@@ -2,7 +2,7 @@
 
 | process | keeps |
 |---|---|
-| the daemon, once its sockets are open | CAP_NET_BIND_SERVICE, and what root may do with files, of what it had |
+| the daemon, once its sockets are open | CAP_NET_BIND_SERVICE and those over files, if it had them |
 | what writes to the kernel (`kernel/scribe.py`) | CAP_NET_ADMIN |
 | the speakers, and what they are forked from | nothing |
 
