@@ -133,6 +133,8 @@ def exported(
     return Announce(
         peer.id,
         prefix,
+        med=attributes.med,
+        local_pref=attributes.local_pref if peer.internal else None,
         communities=attributes.communities,
         large_communities=attributes.large_communities,
         prepend=rule.operations.prepend if rule else (),

@@ -103,6 +103,15 @@ def run(
             help="In how many seconds all in the kernel is compared with what is wanted; 0: never.",
         ),
     ] = 300,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            "--listen",
+            metavar="HOST:PORT",
+            envvar="VRFBGP_LISTEN",
+            help="Serve /metrics, /livez and /readyz there; a port alone is one of 127.0.0.1.",
+        ),
+    ] = None,
     log_format: Annotated[
         str, typer.Option("--log-format", envvar="VRFBGP_LOG_FORMAT", help="text or json.")
     ] = "text",
@@ -111,6 +120,7 @@ def run(
     ] = "info",
 ) -> None:
     """Run the daemon in the foreground, in the current network namespace; it logs to stderr."""
+    _address(listen)
     _one_of("--log-format", log_format, ("text", "json"))
     _one_of("--log-level", log_level, ("debug", "info", "warning", "error"))
     labels = _labels(label)
@@ -124,6 +134,7 @@ def run(
         run_dir=run_dir,
         state_dir=state_dir,
         compare_every=compare_every or None,
+        listen=listen or None,
         log_format=log_format,
         log_level=log_level,
     )
@@ -454,3 +465,13 @@ def _labels(given: list[str] | None) -> dict[str, str]:
 def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
     if given not in known:
         raise typer.BadParameter(f"{given!r} is none of {', '.join(known)}", param_hint=option)
+
+
+def _address(listen: str | None) -> None:
+    if listen:
+        from vrfbgp.observe.http import address_of
+
+        try:
+            address_of(listen)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--listen (VRFBGP_LISTEN)") from None

@@ -23,10 +23,12 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from vrfbgp import __version__, control, logs, privileges, views
 from vrfbgp.alone import AnotherDaemon, alone
+from vrfbgp.beats import Beats
 from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
@@ -122,6 +124,8 @@ class Daemon:
         self._hung_up = asyncio.Event()
         self._drain_mark = DrainMark(options.state_dir)
         self._notify = Notify()
+        self._turns = Beats(time.monotonic)
+        self._looks = Beats(time.monotonic)
 
     async def run(self) -> None:
         """Until a signal says stop, or a root task fails."""
@@ -159,6 +163,8 @@ class Daemon:
                     tasks.create_task(self._look_again(), name="surroundings"),
                     tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
+                if self._options.listen is not None:
+                    roots.append(tasks.create_task(self._observed(self._options.listen), name="http"))
                 await self._stopping.wait()
                 self._notify.stopping()
                 for root in roots:
@@ -211,6 +217,7 @@ class Daemon:
         told_in_force, told_line = partial(in_force, self._core), partial(line, self._core)
         while True:
             now = time.monotonic()
+            self._turns.beat()
             for event in self._inbox.take():
                 self._core.handle(event, now)
             effects = self._core.effects(now)
@@ -255,13 +262,35 @@ class Daemon:
         )
 
     async def _follow_config(self, source: Source) -> None:
-        async for event in source.changes():
+        async for event in source.changes(self._looks.beat):
             self._inbox.put(event)
 
     async def _serve(self) -> None:
-        path = self._options.run_dir / control.SOCKET
-        async with control.Control(path, self._answer):
+        async with control.Control(self._socket, self._answer):
             await asyncio.Event().wait()
+
+    @property
+    def _socket(self) -> Path:
+        return self._options.run_dir / control.SOCKET
+
+    async def _observed(self, address: str) -> None:
+        """Metrics and health, for others to look at; what they need is loaded only here."""
+        from vrfbgp.observe import health, metrics, service
+
+        def samples() -> metrics.Samples:
+            taken = metrics.Sampling(time.monotonic())
+            taken.core(self._core)
+            taken.events(self._journal)
+            taken.edges(self._kernel.silence, self._inbox.backlog, metrics.no_route_packets())
+            return taken.samples
+
+        probes: dict[str, health.Probe] = {
+            "core": lambda: health.goes_round(self._turns, self._inbox.wake),
+            "config": lambda: health.was_round(self._looks, health.LONGEST_LOOK),
+            "kernel": lambda: health.answers(self._kernel.silence),
+            "control": lambda: health.takes_connections(self._socket),
+        }
+        await service.serve(address, self._core, samples, probes)
 
     async def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         match request.get("command"):

@@ -84,7 +84,7 @@ def _table(name: str, command: Any, what: str) -> Iterator[str]:
 def _value(command: str, param: Any) -> str:
     """The word for what is given there; empty for an option that takes nothing."""
     hint = _hints(command)[param.name]
-    several = get_origin(hint) is list or list in map(get_origin, get_args(hint))
+    several = any(get_origin(part) is list for part in (hint, *get_args(hint)))
     kinds = {inner for part in (hint, *get_args(hint)) for inner in (part, *get_args(part))}
     if bool in kinds:
         return ""

@@ -2,7 +2,7 @@
 
 | process | keeps |
 |---|---|
-| the daemon, once its sockets are open | CAP_NET_BIND_SERVICE and those over files, if it had them |
+| the daemon, once its sockets are open | of what it had, CAP_NET_BIND_SERVICE and those over files |
 | what writes to the kernel (`kernel/scribe.py`) | CAP_NET_ADMIN |
 | the speakers, and what they are forked from | nothing |
 

@@ -13,7 +13,7 @@ from tests.scenarios.notation import Config
 from tests.scenarios.script import run, steps
 from tests.scenarios.world import World
 from vrfbgp.operations import AddRoute, AddRule, DeleteRoute, DeleteRule, ReplaceRoute
-from vrfbgp.requests import Announce, SpeakerRequest, Withdraw
+from vrfbgp.requests import Announce, RequestRefresh, SpeakerRequest, Withdraw
 from vrfbgp.views.foresight import foresee
 from vrfbgp.views.words import Json, endpoint
 
@@ -67,7 +67,12 @@ def compare(told: Json, world: Asking, held: set[str], recorded: int) -> None:
     foreseen: Counter[tuple[int, str]] = Counter()
     for table in told["tables"]:
         foreseen.update({(table["table"], kind): table[kind] for kind in KINDS.values()})
-    assert +foreseen == routes
+    asked = [r for r in world.requests if isinstance(r, RequestRefresh)]
+    assert [(r["network"], r["peer"]) for r in told["refreshes"]] == [
+        (r.peer.network, endpoint(r.peer)) for r in asked
+    ]
+    # What a router then sends isn't known before.
+    assert +foreseen == routes or (asked and +foreseen < routes)
     assert bool(done or world.requests) != told["empty"]
     now = sessions(world)
     ways = told["sessions"]

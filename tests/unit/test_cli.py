@@ -168,6 +168,7 @@ def test_all_of_it_can_be_said_by_the_environment(options: list[Any]) -> None:
         VRFBGP_LABELS="a=1,b=2",
         VRFBGP_RUN_DIR="/r",
         VRFBGP_STATE_DIR="/s",
+        VRFBGP_LISTEN="[::1]:9179",
         VRFBGP_LOG_FORMAT="json",
         VRFBGP_LOG_LEVEL="warning",
     )
@@ -175,7 +176,7 @@ def test_all_of_it_can_be_said_by_the_environment(options: list[Any]) -> None:
     assert given.config == (Path("/a"), Path("/b"))
     assert (given.node, given.labels) == ("n", {"a": "1", "b": "2"})
     assert (given.run_dir, given.state_dir) == (Path("/r"), Path("/s"))
-    assert (given.log_format, given.log_level) == ("json", "warning")
+    assert (given.listen, given.log_format, given.log_level) == ("[::1]:9179", "json", "warning")
 
 
 def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
@@ -189,6 +190,7 @@ def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
         ("run",),
         ("run", "--config", "/a", "--label", "novalue"),
         ("run", "--config", "/a", "--label", "=x"),
+        ("run", "--config", "/a", "--listen", "everywhere"),
         ("run", "--config", "/a", "--log-format", "xml"),
         ("run", "--config", "/a", "--log-level", "loud"),
         ("explain", "red"),
@@ -212,7 +214,7 @@ def test_the_daemon_holds_neither_the_command_line_nor_what_reads_the_config() -
 
 def loaded_by(module: str) -> list[str]:
     """The large libraries that it brings, but what parses the command line in the module that does."""
-    large = {"rich", "pydantic", "pyroute2", "ruamel", "exabgp"}
+    large = {"rich", "pydantic", "pyroute2", "ruamel", "exabgp", "prometheus_client"}
     if module != "vrfbgp.cli":
         large.add("typer")
     script = f"import sys, {module}; print(*({large} & set(sys.modules)))"

@@ -239,6 +239,7 @@ def test_a_plan_tells_sessions_first_and_operations_only_if_asked_for() -> None:
             "announce": [],
             "withdraw": [{"network": "red", "peer": "172.16.1.140", "prefix": "10.50.0.2/32"}],
         },
+        "refreshes": [{"network": "red", "peer": "172.16.1.140", "family": "ipv4"}],
         "problems": [],
         "operations": ["add route 192.0.2.0/24 table 511 metric 20000 nhid 5"],
         "left_off": 1,
@@ -261,6 +262,8 @@ Routes
 Announcements
             NETWORK  PEER          PREFIX
   withdraw  red      172.16.1.140  10.50.0.2/32
+
+red/172.16.1.140 is asked to send all ipv4 routes again.
 
 The daemon is busy: what it waits for may be missing here. Ask again when it is done.
 """

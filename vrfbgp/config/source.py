@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,9 +90,9 @@ class Source:
             return None
         return ConfigLoaded(self._take(found))
 
-    async def changes(self) -> AsyncIterator[ConfigEvent]:
-        """What becomes of each change of the files."""
-        async for _ in watch.changes(self._paths):
+    async def changes(self, looked: Callable[[], None] = lambda: None) -> AsyncIterator[ConfigEvent]:
+        """What becomes of each change of the files; `looked` is called at each look."""
+        async for _ in watch.changes(self._paths, looked):
             event = await self.again()
             if event is not None:
                 yield event

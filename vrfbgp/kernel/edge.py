@@ -111,6 +111,11 @@ class Kernel:
         self._prompt.put(_Lookup(src, dst, iif, answer))
         return await answer
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds the kernel has not answered what it was handed; 0: nothing waits."""
+        return self._process.silence
+
     async def ended(self) -> None:
         """Wait until the process that writes has ended by itself, and raise `WriterEnded`.
 

@@ -61,6 +61,11 @@ class WriterProcess:
         """The process, once it was started."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds it has not answered what it was given; 0: all is answered."""
+        return max(self.batches.silence, self.urgent.silence)
+
     async def start(self) -> None:
         """Start it; OSError."""
         loop = asyncio.get_running_loop()

@@ -22,6 +22,9 @@ def show_plan(page: Page, found: Json, verbose: bool) -> None:
         _rules(page, found["rules"])
         _tables(page, found["tables"])
         _announcements(page, found["announcements"])
+        for one in found["refreshes"]:
+            page.gap()
+            page.line(f"{one['network']}/{one['peer']} is asked to send all {one['family']} routes again.")
         if verbose:
             _operations(page, found)
     show_problems(page, found["problems"], "New problems")

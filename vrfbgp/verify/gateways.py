@@ -89,14 +89,13 @@ def _walked(
 ) -> _Path:
     networks = {network.name: network for network in ground.intent.networks}
     path = _Path(gateway, part, ground.tables_of(gateway), is_open(gateway, networks))
-    sessions = {session.rule for network in ground.networks.values() for session in network.sessions}
     for met in walk(rules, source_of(ground, part)):
         rule = met.rule
         if closes(rule) and met.match is Match.SURELY:
             path.closed = True
             path.strays += path.behind
             path.behind = []
-        elif rule.action is Action.LOOKUP and rule not in sessions:
+        elif rule.action is Action.LOOKUP and rule not in ground.sessions:
             _look_up(ground, sight, path, met)
         elif (target := leap(rule)) is not None and any(
             r.ours and r.priority < target for r in rules[rules.index(rule) + 1 :]

@@ -68,6 +68,8 @@ class Ground:
     """Gateways are not to be steered now."""
     tables: Mapping[int, str] = field(default_factory=dict)
     """Network by table."""
+    sessions: frozenset[Rule] = frozenset()
+    """The rules of sessions among those."""
 
     @property
     def gateways(self) -> tuple[GatewayIntent, ...]:
@@ -103,8 +105,8 @@ def ground_of(intent: Intent, sight: Sight, *, drained: bool = False) -> Ground:
     steering = (
         gateway_rules(intent, {name: n.table for name, n in networks.items()}) if intent.enabled else ()
     )
-    rules = frozenset(steering) | {s.rule for network in networks.values() for s in network.sessions}
-    return Ground(intent, host, networks, rules, drained, tables)
+    sessions = frozenset(s.rule for network in networks.values() for s in network.sessions)
+    return Ground(intent, host, networks, frozenset(steering) | sessions, drained, tables, sessions)
 
 
 def _host(sight: Sight) -> Host:

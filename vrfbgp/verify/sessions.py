@@ -34,6 +34,8 @@ def _diverted(ground: Ground, sight: Sight, session: Session) -> Iterator[Findin
     """What a session's packets meet ahead of their own rule."""
     rules = sight.rules[Family.of(session.local)]
     for rule in first_for(rules, session.local, session.peer.address, session.rule):
+        if rule in ground.sessions:
+            continue  # That of the same pair of link-local addresses on another link (RFC 4007).
         where = "nowhere"
         if rule.action is Action.LOOKUP:
             if rule.table in (LOCAL_TABLE, session.rule.table):

@@ -47,6 +47,8 @@ def config_of(
     name = node or (started.node if started else None) or host.hostname
     known = dict(labels) or (started.labels if started else {})
     kept = tuple(LastGood(state_dir).paths)
+    if not paths and not kept and started:
+        paths = started.config  # Never good: it runs in part.
     refused: tuple[Problem, ...] = ()
     for of, last_good in ((tuple(paths), False), (kept, True)):
         if not of:
@@ -60,6 +62,7 @@ def config_of(
             f"no daemon has left a config in {state_dir}: name the one to compare with "
             "(vrfbgp verify PATH), or its state directory (--state-dir)"
         )
-    lenient = understand(Question(tuple(paths) or kept, name, known, host, lenient=True))
+    of = tuple(paths) or kept
+    lenient = understand(Question(of, name, known, host, lenient=True))
     intent = lenient if isinstance(lenient, Intent) else Intent(name, enabled=False)
-    return Compared(replace(intent, partial=True), tuple(paths) or kept, not paths, refused)
+    return Compared(replace(intent, partial=True), of, not paths, refused)

@@ -40,6 +40,7 @@ from vrfbgp.requests import (
     Announce,
     CountTable,
     ReadRequest,
+    RequestRefresh,
     ResetSession,
     SessionConfig,
     SpeakerRequest,
@@ -102,6 +103,11 @@ def foresee(core: Core, intent: Intent, read: Read, now: float) -> Json:
             "announce": [_announcement(r) for r in life.requests if isinstance(r, Announce)],
             "withdraw": [_announcement(r) for r in life.requests if isinstance(r, Withdraw)],
         },
+        "refreshes": [
+            {"network": r.peer.network, "peer": endpoint(r.peer), "family": r.family.name.lower()}
+            for r in life.requests
+            if isinstance(r, RequestRefresh)
+        ],
         "problems": [problem(one) for one in _new(core, told)],
     }
     operations = [operation for step in life.steps for operation in expanded(step)]

@@ -323,7 +323,8 @@ class TestPeers:
             - {action: Accept, cidr: 10.0.0.0/8, matchOperator: In, prefixLength: {min: 16}, peerType: eBGP,
                source: RemotePeers, interface: eth*, communities: {values: ["65000:1", "1:2:3"]},
                asPathPrefix: [1.1, 7], priority: 20000,
-               operations: [{addCommunity: {value: "65000:2"}}, {prependASPath: {prefix: [5, 6]}}]}
+               operations: [{addCommunity: {value: "65000:2"}}, {prependASPath: {prefix: [5, 6]}},
+                            {setPriority: {value: 512}}]}
             - {action: Reject}
           exportV6: [{action: Reject, cidr: 2001:db8::/32, matchOperator: Equal}]
         """
@@ -348,7 +349,7 @@ class TestPeers:
                     communities=((65000, 1), (1, 2, 3)),
                     as_path_prefix=(65537, 7),
                     priority=20000,
-                    operations=Operations(((65000, 2),), (5, 6)),
+                    operations=Operations(((65000, 2),), (5, 6), local_pref=2147483135),
                 ),
                 FilterRule("servers importV4[1]", False),
                 FilterRule("others importV4[0]", True),

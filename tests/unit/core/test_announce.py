@@ -40,9 +40,9 @@ class Bench:
         self.red = speaking()
         self.advertisements: tuple[Advertisement, ...] = ()
 
-    def filter(self, *rules: FilterRule) -> None:
+    def filter(self, *rules: FilterRule, **changes: int) -> None:
         """From now on these are the peer's export rules."""
-        filtered = replace(ONE, filters=PeerFilters(export_v4=rules))
+        filtered = replace(ONE, filters=PeerFilters(export_v4=rules), **changes)
         self.red.configure(replace(self.red.intent, peers=(filtered,)), 0.0)
 
     def ask(
@@ -181,6 +181,14 @@ def test_p16_what_an_export_rule_adds_goes_out(bench: Bench) -> None:
             prepend=(65010,),
         )
     ]
+
+
+def test_p16_med_goes_to_any_peer_and_a_preference_to_those_in_our_own_as(bench: Bench) -> None:
+    operations = Operations(local_pref=2147483135, med=50)
+    bench.filter(FilterRule("ranked", True, operations=operations))
+    assert bench.ask(GATEWAY)[0] == Announce(ONE.id, ADDRESS, med=50)
+    bench.filter(FilterRule("ranked", True, operations=operations), peer_as=ONE.local_as)
+    assert bench.ask(GATEWAY)[0] == Announce(ONE.id, ADDRESS, med=50, local_pref=2147483135)
 
 
 def test_communities_of_prefix_advertisements_go_with_what_is_within_and_filters_see_them(

@@ -103,18 +103,20 @@ class Scene:
 
     def sight(self) -> Sight:
         rules = sorted((*self.rules, *self.foreign_rules, *MAIN_RULES), key=lambda rule: rule.priority)
-        return Sight(
-            LinksRead(self.links, tuple(self.addresses)),
-            {V4: tuple(rules), Family.IPV6: ()},
-            self.nexthops,
-            {
-                (table, V4): TableSurvey(
-                    table, V4, self.bunches.get(table, {}), tuple(self.routes.get(table, ()))
-                )
-                for table in self.routes.keys() | self.bunches.keys()
-            },
-            self.skipped,
-        )
+        # A route's family is told by its key: each table is surveyed in both.
+        tables = {
+            (table, family): TableSurvey(
+                table,
+                family,
+                self.bunches.get(table, {}) if family is V4 else {},
+                tuple(found for found in self.routes.get(table, ()) if found.key.family is family),
+            )
+            for table in self.routes.keys() | self.bunches.keys()
+            for family in Family
+        }
+        by_family = {family: tuple(rule for rule in rules if rule.family is family) for family in Family}
+        links = LinksRead(self.links, tuple(self.addresses))
+        return Sight(links, by_family, self.nexthops, tables, self.skipped)
 
     def findings(self) -> tuple[Finding, ...]:
         sight = self.sight()

@@ -181,6 +181,8 @@ def test_without_anything_good_what_is_understood_is_compared(tmp_path: Path, ma
     found = compared(tmp_path / "state", manifests, node="node-1")
     assert found.intent.partial
     assert [gateway.name for gateway in found.intent.gateways] == ["default/red"]
+    Started(tmp_path / "state").keep(DaemonOptions((manifests,), "node-1"))
+    assert compared(tmp_path / "state") == found
 
 
 def test_without_any_config_it_says_what_to_name(tmp_path: Path) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from tests.unit.nodes import gateway
-from tests.unit.verify.scene import CLOSE_RED, PODS, RED_GATEWAY, RULES, STEER_RED, V4, WANTED, Scene
+from tests.unit.nodes import ADDRESSES, gateway
+from tests.unit.verify.scene import CLOSE_RED, PODS, RED_GATEWAY, RULES, STEER_RED, V4, WANTED, Scene, route
 from vrfbgp.intent import NetworkIntent, Problem, Reason, Severity
-from vrfbgp.model import MAIN_TABLE, PROTOCOL, Action, KernelRoute, RouteKey, Rule
+from vrfbgp.model import MAIN_TABLE, PROTOCOL, Action, Address, Family, KernelRoute, RouteKey, Rule
 from vrfbgp.verify.findings import Flaw, Weight
 
 BOTH = replace(WANTED, gateways=(gateway("default/red", "10.50.0.2/32", "red", "yellow"), WANTED.gateways[1]))
@@ -323,6 +323,33 @@ def test_a_rule_ahead_of_a_sessions_own() -> None:
     assert f"rule '{rule}'" in found.text
     scene.foreign_rules = [foreign(40, "172.16.1.0/24", 500, dst=ip_network("172.16.1.9"))]
     assert Flaw.SESSION_DIVERTED not in scene.flaws()
+
+
+def test_one_pair_of_link_local_addresses_on_two_links_is_two_sessions() -> None:
+    local, remote = ip_address("fe80::10"), ip_address("fe80::140")
+    links = {"red": 2, "yellow": 3}
+    networks = tuple(
+        replace(
+            network,
+            peers=(
+                replace(
+                    network.peers[0],
+                    id=replace(network.peers[0].id, address=remote),
+                    source_interface=f"{network.name}0",
+                ),
+            ),
+        )
+        for network in WANTED.networks
+    )
+    scene = Scene(replace(WANTED, networks=networks))
+    scene.addresses = (*ADDRESSES, *(Address(ifindex, local, 64) for ifindex in links.values()))
+    scene.routes[MAIN_TABLE] += [route("fe80::/64", MAIN_TABLE, ifindex, 2) for ifindex in links.values()]
+    pairs = [Rule(Family.IPV6, 101, ip_network(local), ip_network(remote), table=t) for t in (500, 501)]
+    scene.foreign_rules = pairs
+    flaws = scene.flaws()
+    assert not {Flaw.SESSION_DIVERTED, Flaw.SESSION_RULE_MISSING} & flaws.keys()
+    scene.foreign_rules = [Rule(Family.IPV6, 50, table=MAIN_TABLE, protocol=3), *pairs]
+    assert Flaw.SESSION_DIVERTED in scene.flaws()
 
 
 def test_of_two_networks_with_one_pair_of_addresses_the_first_has_a_session() -> None:
