@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -15,8 +16,10 @@ import pytest
 
 from vrfbgp.core import Core, Effects
 from vrfbgp.daemon import Daemon
-from vrfbgp.inbox import Inbox
+from vrfbgp.journal import Journal
+from vrfbgp.logs import Sink
 from vrfbgp.notify import PERIOD, Notify
+from vrfbgp.options import DaemonOptions
 
 
 class Systemd:
@@ -89,7 +92,11 @@ def test_the_watchdog_hears_from_each_turn_that_is_due_and_turns_come_twice_in_i
     notify.stopping()
 
 
-def test_a_loop_that_is_stuck_is_not_called_alive(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_that_is_stuck_is_not_called_alive(
+    systemd: Systemd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in systemd.watching(0.04).items():
+        monkeypatch.setenv(name, value)
     stuck, go_on = threading.Event(), threading.Event()
     turns = 0
 
@@ -102,8 +109,8 @@ def test_a_loop_that_is_stuck_is_not_called_alive(systemd: Systemd, monkeypatch:
         return Effects()
 
     monkeypatch.setattr(Core, "effects", effects)
-    daemon = Daemon.__new__(Daemon)  # Its loop alone.
-    daemon._core, daemon._inbox, daemon._notify = Core(), Inbox(), Notify(systemd.watching(0.04))
+    journal = Journal(0.0)
+    daemon = Daemon(DaemonOptions((tmp_path,)), Sink(logging.NullHandler(), journal), journal)
 
     async def turning() -> None:
         async with asyncio.timeout(20):
