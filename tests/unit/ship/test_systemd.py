@@ -16,7 +16,7 @@ from vrfbgp import cli
 UNIT = Path(__file__).parents[3] / "config" / "systemd" / "vrfbgp.service"
 COMMANDS: dict[str, Any] = get_command(cli.app).commands  # type: ignore[attr-defined]
 EXPOSED = 20
-"""Tenths of what systemd calls exposure, at most: 17 with systemd 252; 96 for a service without a sandbox."""
+"""Tenths of what systemd calls exposure, at most: 17 by systemd 252, 96 for a service without a sandbox."""
 
 
 def settings() -> dict[str, list[str]]:
@@ -44,8 +44,8 @@ def test_an_ordinary_user_gets_one_capability() -> None:
 
 def test_its_directories_are_the_defaults_and_closed_to_others() -> None:
     found = settings()
-    assert cli.RUN_DIR == Path("/run/vrfbgp")
-    assert cli.STATE_DIR == Path("/var/lib/vrfbgp")
+    assert str(cli.RUN_DIR) == "/run/vrfbgp"
+    assert str(cli.STATE_DIR) == "/var/lib/vrfbgp"
     assert found["RuntimeDirectory"] == found["StateDirectory"] == ["vrfbgp"]
     assert found["RuntimeDirectoryMode"] == ["0750"]
     assert found["StateDirectoryMode"] == ["0700"]
