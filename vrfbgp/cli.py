@@ -22,12 +22,12 @@ from vrfbgp.asking import ask as _ask
 from vrfbgp.cli_events import events
 from vrfbgp.cli_verify import verify
 from vrfbgp.this_node import STATE_DIR, Labels, Node, StateDir, labels_of
+from vrfbgp.complete import DestinationOrNetwork, NetworkName
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -45,7 +45,7 @@ DRAIN_PATIENCE = 20.0
 
 def main() -> None:
     """Entry point of the `vrfbgp` command."""
-    app()
+    app(prog_name="vrfbgp")
 
 
 def _version(wanted: bool) -> None:
@@ -226,7 +226,7 @@ app.command()(events)
 
 @app.command()
 def routes(
-    network: Annotated[str, typer.Argument(help="Name of the ExternalNetwork.")],
+    network: NetworkName,
     within: Annotated[
         str | None, typer.Option("--within", metavar="PREFIX", help="Only what this prefix covers.")
     ] = None,
@@ -267,7 +267,7 @@ def routes(
 
 @app.command()
 def explain(
-    first: Annotated[str, typer.Argument(metavar="DST|NETWORK", help="A destination, or a network's name.")],
+    first: DestinationOrNetwork,
     prefix: Annotated[str | None, typer.Argument(metavar="[PREFIX]", help="A prefix of the network.")] = None,
     source: Annotated[
         str | None, typer.Option("--from", metavar="SRC", help="Explain packets from this address to DST.")
