@@ -21,8 +21,8 @@ from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir, until_interrupted
 from vrfbgp.asking import ask as _ask
 from vrfbgp.cli_events import events
 from vrfbgp.cli_verify import verify
-from vrfbgp.this_node import STATE_DIR, Labels, Node, StateDir, labels_of
 from vrfbgp.complete import DestinationOrNetwork, NetworkName
+from vrfbgp.this_node import STATE_DIR, Labels, Node, StateDir, labels_of
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
