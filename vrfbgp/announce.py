@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
+from vrfbgp.events import Negotiated
 from vrfbgp.filters import FilterRule, Operations
 from vrfbgp.host import Host
 from vrfbgp.intent import Advertisement, Intent, PeerIntent
-from vrfbgp.model import Attributes, Family, IPNetwork, PeerId, nlri_of
+from vrfbgp.model import Attributes, Family, IPAddress, IPNetwork, PeerId, nlri_of
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
-from vrfbgp.requests import Announce, SendEndOfRib, SpeakerRequest, Withdraw
+from vrfbgp.requests import Announce, SendEndOfRib, SessionConfig, SpeakerRequest, Withdraw
 from vrfbgp.rib.route_filter import RouteFilter, Subject, changed, first
 from vrfbgp.steering import addresses_here, host_prefix
 
@@ -85,8 +86,13 @@ class Announcements:
                         if Family.of(prefix) not in session.families:
                             continue
                         key = session.peer, prefix
-                        peer = networks[name].sessions[session.peer].intent
-                        announce = exported(peer, prefix, intent.advertisements)
+                        state = networks[name].sessions[session.peer]
+                        next_hop = None
+                        if Family.of(prefix) is not Family.of(session.peer.address):
+                            next_hop = _other_next_hop(session, state.negotiated)
+                            if next_hop is None:
+                                continue
+                        announce = exported(state.intent, prefix, intent.advertisements, next_hop)
                         if isinstance(announce, FilterRule):
                             self.refused[key] = announce
                             continue
@@ -96,14 +102,27 @@ class Announcements:
         return wanted, held
 
 
+def _other_next_hop(session: SessionConfig, negotiated: Negotiated | None) -> IPAddress | None:
+    """What is announced with prefixes of the other family than the session's; None: nothing leads to us."""
+    if session.other_next_hop is None and negotiated is not None and negotiated.extended_next_hop:
+        return session.local_address
+    return session.other_next_hop
+
+
 def exported(
-    peer: PeerIntent, prefix: IPNetwork, advertisements: Iterable[Advertisement] = ()
+    peer: PeerIntent,
+    prefix: IPNetwork,
+    advertisements: Iterable[Advertisement] = (),
+    next_hop: IPAddress | None = None,
 ) -> Announce | FilterRule:
-    """What the peer is told of a prefix of ours; or the rule that keeps it from the peer."""
+    """What the peer is told of a prefix of ours; or the rule that keeps it from the peer.
+
+    `next_hop` is given for a prefix of the other family than that of the session's addresses.
+    """
     added = [c for wanted in advertisements if _covers(wanted.prefix, prefix) for c in wanted.communities]
     rules = peer.filters.exports(Family.of(prefix))
     if not added and not rules:
-        return Announce(peer.id, prefix)
+        return Announce(peer.id, prefix, next_hop=next_hop)
     attributes = changed(Attributes(prefix.network_address), Operations(tuple(added)))
     subject = Subject(internal=peer.internal, learned=False)
     rule = first(RouteFilter(rules, subject).rules_for(attributes), nlri_of(prefix))
@@ -114,9 +133,12 @@ def exported(
     return Announce(
         peer.id,
         prefix,
+        med=attributes.med,
+        local_pref=attributes.local_pref if peer.internal else None,
         communities=attributes.communities,
         large_communities=attributes.large_communities,
         prepend=rule.operations.prepend if rule else (),
+        next_hop=next_hop,
     )
 
 

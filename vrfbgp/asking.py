@@ -15,17 +15,23 @@ NO_DAEMON = 3
 """Exit status."""
 RUN_DIR = Path("/run/vrfbgp")
 RunDir = Annotated[
-    Path, typer.Option("--run-dir", envvar="VRFBGP_RUN_DIR", help="Directory of the daemon's sockets.")
+    Path,
+    typer.Option(
+        "--run-dir",
+        envvar="VRFBGP_RUN_DIR",
+        readable=False,  # Who may not look into it is told so by `ask`, with what to do.
+        help="Directory of the daemon's sockets.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
-def ask(run_dir: Path, request: Json) -> Json:
+def ask(run_dir: Path, request: Json, timeout: float = 30.0) -> Json:
     """The daemon's response; ends the command if there is none."""
     from vrfbgp.control import ask
 
     with ended_with_status():
-        return ask(run_dir, request)
+        return ask(run_dir, request, timeout)
 
 
 @contextlib.contextmanager

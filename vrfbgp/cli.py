@@ -53,6 +53,8 @@ Labels = Annotated[
 STATE_DIR = Path("/var/lib/vrfbgp")
 LARGEST_PAGE = 5000
 """Rows that are asked for at a time."""
+PLANNING = 100.0
+"""Seconds that a plan may take: more than the daemon allows itself."""
 DRAIN_LOOK = 0.1
 DRAIN_PATIENCE = 20.0
 """Seconds between two looks whether a drain is done, and that it may take beyond its own waiting."""
@@ -166,6 +168,38 @@ def check(
 
 
 @app.command()
+def plan(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Files or directories of manifests: all of the config; - is stdin.")
+    ],
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="With every operation on the kernel.")
+    ] = False,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the running daemon would change, were this its config: sessions, rules, routes, announcements.
+
+    Nothing is changed. Ends with 1 if the config would be refused.
+    """
+    from vrfbgp.config.files import texts_of
+
+    try:
+        files = texts_of(paths)
+    except OSError as error:
+        raise typer.BadParameter(f"{error.filename}: {error.strerror}", param_hint="PATHS") from None
+    found = _ask(run_dir, {"command": "plan", "files": [{"name": n, "text": t} for n, t in files]}, PLANNING)
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.plan import show_plan
+
+        show_plan(page, found, verbose)
+
+    _print(found, as_json, show)
+    raise typer.Exit(1 if found["refused"] else 0)
+
+
+@app.command()
 def schema(
     kind: Annotated[
         str | None, typer.Argument(metavar="[KIND]", help="A kind, as BGPPeer; all, if it is not given.")
@@ -271,6 +305,47 @@ def explain(
         (show_prefix if source is None else show_flow)(page, found)
 
     _print(found, as_json, show)
+
+
+@app.command()
+def verify(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATHS]...",
+            help="Files or directories of manifests; without them the config that the daemon last took.",
+            show_default=False,
+        ),
+    ] = None,
+    node: Node = None,
+    label: Labels = None,
+    run_dir: RunDir = RUN_DIR,
+    state_dir: StateDir = STATE_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Prove on this node, from what the kernel says, that the networks are kept apart. Needs no daemon.
+
+    Ends with 1 if packets can go where they must not, or anything is not as the config wants it.
+    """
+    from vrfbgp.verify.edge import NoConfig
+    from vrfbgp.verify.edge import verify as verify_node
+
+    labels = _labels(label)
+    try:
+        found = verify_node(paths or (), node=node, labels=labels, run_dir=run_dir, state_dir=state_dir)
+    except NoConfig as error:
+        raise typer.BadParameter(str(error), param_hint="PATHS") from None
+    except OSError as error:
+        typer.echo(f"vrfbgp: the kernel can't be read: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from None
+
+    def show(page: Page) -> None:
+        from vrfbgp.show.verify import show_verify
+
+        show_verify(page, found)
+
+    _print(found, as_json, show)
+    raise typer.Exit(0 if found["verdict"] == "ok" else 1)
 
 
 @app.command()

@@ -47,6 +47,7 @@ from vrfbgp.events import (
     SessionUp,
     SpeakerExited,
     SpeakerStarted,
+    SurroundingsRead,
     TableCounted,
     TableRead,
     TablesRead,
@@ -260,8 +261,7 @@ class Core:
             case TablesRead(tables):
                 reconciler.tables_read(tables)
             case RouteSeen(route):
-                wronged = route.key.table != MAIN_TABLE and reconciler.route_seen(route)
-                if wronged:
+                if route.key.table != MAIN_TABLE and reconciler.route_seen(route):
                     self.repairs.undone(route.key, now)
                 self._replan |= self.host.route_seen(route)
                 self._read_doubted()
@@ -293,6 +293,9 @@ class Core:
                 for failure in reconciler.applied(serial, failures, now)[:_TOLD]:
                     text = f"{failure}; it is tried again"
                     self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
+            case SurroundingsRead(surroundings):
+                self.host.surroundings = surroundings
+                self._replan = True
             case Overrun():
                 self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
                 reconciler.read_all()
@@ -419,7 +422,8 @@ class Core:
         assert self.intent is not None
         settled = self.planner.settled(self.acked)
         for network in self.networks.values():
-            self._asked += self.planner.configure_speaker(network, settled, now)
+            configured = self.planner.configure_speaker(network, settled, now)
+            self._asked += [*configured, *network.take_refreshes()]
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
         # A drained node announces as one does that has no gateway.
         intent = self.intent if self.drain.announces else replace(self.intent, gateways=())

@@ -22,6 +22,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,22 +42,30 @@ from vrfbgp.events import (
     Event,
     KernelEvent,
     LinksRead,
+    SurroundingsRead,
     TableRead,
 )
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
 from vrfbgp.journal import Journal
-from vrfbgp.kernel import Kernel, Unfit
+from vrfbgp.kernel import Kernel, Unfit, surroundings
 from vrfbgp.model import MAIN_TABLE, Family
 from vrfbgp.notes import Code, Note
+from vrfbgp.notify import Notify
 from vrfbgp.options import DaemonOptions
+from vrfbgp.proposal import plan
 from vrfbgp.repeats import WINDOW
 from vrfbgp.requests import ConfigureSpeaker, ReadLinks, ReadTable, SpeakerRequest
+from vrfbgp.speaker.listen import Listeners
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
+from vrfbgp.started import Started
+from vrfbgp.views.line import in_force, line
 
 log = logging.getLogger(__name__)
 
+LOOK_EVERY = 60.0
+"""Seconds from one look at the node's settings to the next."""
 LONGEST_WAIT = 3600.0
 """Seconds that a drain may wait between withdrawing and the end of steering."""
 
@@ -108,11 +117,13 @@ class Daemon:
         self._inbox = Inbox()
         self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
+        self._listeners = Listeners()
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._drain_mark = DrainMark(options.state_dir)
+        self._notify = Notify()
         self._turns = Beats(time.monotonic)
         self._looks = Beats(time.monotonic)
 
@@ -125,6 +136,7 @@ class Daemon:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        Started(self._options.state_dir).keep(self._options)
         await self._kernel.start(self._hear)
         try:
             node = await self._look_around()
@@ -148,11 +160,13 @@ class Daemon:
                     tasks.create_task(self._follow_config(self._source), name="config"),
                     tasks.create_task(self._reload_on_signal(), name="signal"),
                     tasks.create_task(self._serve(), name="control"),
+                    tasks.create_task(self._look_again(), name="surroundings"),
                     tasks.create_task(self._kernel.ended(), name="kernel"),
                 ]
                 if self._options.listen is not None:
                     roots.append(tasks.create_task(self._observed(self._options.listen), name="http"))
                 await self._stopping.wait()
+                self._notify.stopping()
                 for root in roots:
                     root.cancel()
         finally:
@@ -168,6 +182,7 @@ class Daemon:
         self._kernel.read(ReadLinks())
         for family in Family:
             self._kernel.read(ReadTable(MAIN_TABLE, family))
+        self._core.handle(SurroundingsRead(surroundings.read()), time.monotonic())
         while links is None or len(main) < len(Family):
             await self._inbox.wait(None)
             for event in self._inbox.take():
@@ -177,6 +192,16 @@ class Daemon:
                     main[event.family] = event
                 self._core.handle(event, time.monotonic())
         return host_facts(socket.gethostname(), links, main.values())
+
+    async def _look_again(self) -> None:
+        """The node's settings change without a word."""
+        known = self._core.host.surroundings
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            found = await asyncio.to_thread(surroundings.read)
+            if found != known:
+                known = found
+                self._inbox.put(SurroundingsRead(found))
 
     def _hear(self, event: KernelEvent) -> None:
         """An event of the kernel. That a batch is through is mostly no reason for a turn."""
@@ -189,6 +214,7 @@ class Daemon:
 
     async def _turn(self) -> None:
         """The loop around the core."""
+        told_in_force, told_line = partial(in_force, self._core), partial(line, self._core)
         while True:
             now = time.monotonic()
             self._turns.beat()
@@ -199,8 +225,9 @@ class Daemon:
                 self._kernel.apply_at_once(effects.urgent)
                 effects = self._core.effects(now)
             self._perform(effects)
+            self._notify.turned(now, told_in_force, told_line)
             wait = None if effects.wake is None else max(0.0, effects.wake - time.monotonic())
-            await self._inbox.wait(wait)
+            await self._inbox.wait(self._notify.within(wait, now))
 
     def _perform(self, effects: Effects) -> None:
         for note in effects.notes:
@@ -226,7 +253,13 @@ class Daemon:
 
     def _new_speaker(self, network: str) -> Speaker:
         run_dir = self._options.run_dir / "speakers"
-        return Speaker(network, run_dir, lambda event: self._inbox.put_from(network, event), self._nursery)
+        return Speaker(
+            network,
+            run_dir,
+            lambda event: self._inbox.put_from(network, event),
+            self._nursery,
+            self._listeners,
+        )
 
     async def _follow_config(self, source: Source) -> None:
         async for event in source.changes(self._looks.beat):
@@ -265,6 +298,8 @@ class Daemon:
                 return await self._reload("the control socket")
             case "drain":
                 return self._drain(request)
+            case "plan" if self._source is not None:
+                return await plan(self._core, self._source, request, self._options.run_dir, time.monotonic())
             case "events":
                 return views.events(self._core, self._journal, request)
         found = await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
@@ -294,7 +329,8 @@ class Daemon:
     async def _reload(self, asked_by: str) -> dict[str, Any]:
         """Read the config now, and log what came of it."""
         assert self._source is not None
-        event: Event | None = await self._source.again()
+        with self._notify.reloading():
+            event: Event | None = await self._source.again()
         if event is not None:
             self._inbox.put(event)
         refused = [str(problem) for problem in self._source.refused]

@@ -22,6 +22,7 @@ from vrfbgp.model import (
     network_of,
 )
 from vrfbgp.requests import ReadTable
+from vrfbgp.surroundings import Surroundings
 
 STATIC_PROTOCOLS = frozenset({0, 2, 3, 4})
 """unspec, kernel, boot, static (linux/rtnetlink.h): what an administrator or the kernel made."""
@@ -42,6 +43,7 @@ class Host:
     def __init__(self) -> None:
         self.links: Mapping[int, Link] = {}
         self.addresses: tuple[Address, ...] = ()
+        self.surroundings = Surroundings()
         self.rules: dict[Family, tuple[Rule, ...]] = dict.fromkeys(Family, ())
         self.refused_hops: dict[tuple[IPAddress, int], float] = {}
         """Gateways, with their devices, that the kernel would not have, each until when that is believed."""

@@ -10,7 +10,7 @@ routes change.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vrfbgp.host import Connected, Host
 from vrfbgp.intent import NetworkIntent, PeerIntent, Problem, Reason, Severity, SourceMode
@@ -28,6 +28,8 @@ class Attachment:
     on_link: bool
     device: str = ""
     """The name of the device."""
+    other: IPAddress | None = None
+    """An address of ours in the other family, for a session that carries both; None: there is none."""
 
     @property
     def pair(self) -> tuple[IPAddress, IPAddress, int]:
@@ -59,7 +61,7 @@ def attach(network: NetworkIntent, host: Host) -> Uplinks:
             continue
         found = _attach_peer(network, peer, host, bootstrap)
         if isinstance(found, Attachment):
-            attachments[peer.id] = found
+            attachments[peer.id] = _carrying(peer, found, host, bootstrap)
         else:
             problems.append(found)
     uplinks = {attachment.ifindex for attachment in attachments.values()}
@@ -108,6 +110,22 @@ def _attach_peer(
     if isinstance(local, Problem):
         return local
     return Attachment(peer.id, ifindex, local, False, host.name(ifindex))
+
+
+def _carrying(
+    peer: PeerIntent, attachment: Attachment, host: Host, bootstrap: dict[Family, dict[Nlri, Inline]]
+) -> Attachment:
+    """What a session needs that carries the other family, too: the subnets that the link has in it, where the
+    peer's next hops are, and an address for ours. Link-local ones are left out: two links have the same."""
+    ifindex = attachment.ifindex
+    for family in peer.families - {Family.of(peer.id.address)}:
+        subnets = [c for c in _on_device(ifindex, family, host) if not c.prefix.is_link_local]
+        _add_connected(subnets, bootstrap)
+        own = [a.address for a in host.addresses if a.ifindex == ifindex and Family.of(a.address) is family]
+        own = sorted((a for a in own if not a.is_link_local), key=int)
+        other = peer.other_address if peer.other_address in host.local else None
+        attachment = replace(attachment, other=other or next(iter(own), None))
+    return attachment
 
 
 def _on_device(ifindex: int, family: Family, host: Host) -> list[Connected]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labs.netns.manifests import bgp, bgp_filter
+from labs.netns.manifests import OURS, bgp, bgp_filter
 from labs.netns.topology import SERVED
 from labs.netns.waiting import wait_for
 from tests.netns.world import World
@@ -120,10 +120,11 @@ def test_p16_export_rules_and_prefix_advertisements_decide_what_the_router_hears
         ),
     )
     add = [{"addCommunity": {"value": "65000:7"}}, {"prependASPath": {"prefix": [65010, 65011]}}]
+    add += [{"setMED": {"value": 50}}, {"setPriority": {"value": 512}}]
     loud = bgp_filter(
         "red-out", exportV4=[within("10.50.0.2/32", communities={"values": ["65000:50"]}, operations=add)]
     )
-    world.config.save("filters.yaml", loud)
+    world.config.save("filters.yaml", {**loud, "apiVersion": OURS})
     world.start()
 
     def heard() -> dict[str, Any]:
@@ -137,6 +138,7 @@ def test_p16_export_rules_and_prefix_advertisements_decide_what_the_router_hears
             and path["community"]["list"] == ["65000:7", "65000:50"]
             and path["largeCommunity"]["list"] == ["65000:1:50"]
             and path["aspath"]["string"] == "65010 65011"
+            and (path["metric"], path["locPrf"]) == (50, 2**31 - 1 - 512)
         )
 
     wait_for(as_told, describe=lambda: f"communities and AS path; heard {heard()}")

@@ -48,6 +48,10 @@ class Source:
         self.refused: tuple[Problem, ...] = ()
         """Why the files as they are now are not what runs; empty if they are."""
 
+    async def proposed(self, paths: Sequence[Path]) -> Answer:
+        """What these files would come to in place of ours."""
+        return await asyncio.to_thread(self._load, paths)
+
     def first(self) -> list[ConfigEvent]:
         """The config to start with."""
         found = self._load(self._paths)

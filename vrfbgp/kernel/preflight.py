@@ -84,18 +84,3 @@ def has_capability(status: Path, capability: int) -> bool:
     except (OSError, ValueError):
         pass
     return True
-
-
-def rp_filter(interface: str, conf: Path = Path("/proc/sys/net/ipv4/conf")) -> int:
-    """The reverse path filter in effect on a device: 0 off, 1 strict, 2 loose (RFC 3704).
-
-    The kernel uses the higher of `all` and the device's own (ip-sysctl.rst); what cannot be read is 0.
-    """
-
-    def value(name: str) -> int:
-        try:
-            return int((conf / name / "rp_filter").read_text())
-        except (OSError, ValueError):
-            return 0
-
-    return max(value("all"), value(interface))

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from vrfbgp import privileges
 from vrfbgp.events import Applied
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.kernel.uapi import SO_SNDBUFFORCE
@@ -82,7 +83,10 @@ class WriterProcess:
             before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
             try:
                 self._process = subprocess.Popen(
-                    [*PROGRAM, *map(str, numbers)], stdin=subprocess.DEVNULL, pass_fds=numbers
+                    [*PROGRAM, *map(str, numbers)],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=numbers,
+                    preexec_fn=privileges.keep_to_write,
                 )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -83,7 +83,7 @@ def _reason(session: Session | None, problems: list[Json]) -> str | None:
 
 
 def _advice(network: Network | None, session: Session | None) -> str | None:
-    if network is None or session is None or session.works or session.last_error is None:
+    if network is None or session is None or session.works:
         return None
     config = next((config for config in network.configured if config.peer == session.intent.id), None)
     return advice(session.last_error, config)
@@ -107,7 +107,7 @@ def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
         "accepted": sum(len(adj.paths) for adj in adjs),
         "refused": {reason.value: number for reason, number in refused.items()},
         "unusable": dict(unusable),
-        "stale": sum(len(adj.stale) for adj in adjs),
+        "stale": sum(len(adj.stale) + len(adj.stale_refused) for adj in adjs),
     }
 
 

@@ -85,6 +85,7 @@ BEYOND = {
     "spec.nodeSelector",  # its grammar
     "spec.ipPools[0]",  # neither of two fields
     "spec.ipPools[0].cidr",  # a length beyond the address
+    "spec.exportV4[0].operations[0]",  # two of fields of which there may be one
 }
 """What an editor is not told, of REFUSALS."""
 
