@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vrfbgp import __version__
-from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir, until_interrupted
+from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir
 from vrfbgp.asking import ask as _ask
-from vrfbgp.cli_events import events
+from vrfbgp.cli_observe import events, status
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
@@ -216,27 +216,7 @@ def schema(
     sys.stdout.write("\n")
 
 
-@app.command()
-def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again every 2 s, until Ctrl-C.")] = False,
-    run_dir: RunDir = RUN_DIR,
-    as_json: AsJson = False,
-) -> None:
-    """The state of networks, peers and gateways, and what is wrong."""
-    from vrfbgp.show.screen import watched
-
-    with until_interrupted():
-        for _ in watched() if watch else [None]:
-            found = _ask(run_dir, {"command": "status"})
-
-            def show(page: Page, found: Json = found) -> None:
-                from vrfbgp.show.status import show_status
-
-                show_status(page, found)
-
-            _print(found, as_json, show, indent=None if watch else 2)
-
-
+app.command()(status)
 app.command()(events)
 
 
@@ -440,9 +420,9 @@ def purge(
     raise typer.Exit(0 if dry_run or outcome["done"] else 1)
 
 
-def _print(found: Json, as_json: bool, show: Callable[[Page], None], indent: int | None = 2) -> None:
+def _print(found: Json, as_json: bool, show: Callable[[Page], None]) -> None:
     if as_json:
-        json.dump(found, sys.stdout, indent=indent)
+        json.dump(found, sys.stdout, indent=2)
         sys.stdout.write("\n")
         return
     from vrfbgp.show.tables import Page

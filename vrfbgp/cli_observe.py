@@ -1,12 +1,36 @@
-"""The `events` command."""
+"""The commands that look at the running daemon: how it is, and what happened."""
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Annotated
 
 import typer
 
-from vrfbgp.asking import RUN_DIR, AsJson, RunDir, ended_with_status, until_interrupted
+from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir, ask, ended_with_status, until_interrupted
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every 2 s, until Ctrl-C.")] = False,
+    run_dir: RunDir = RUN_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """The state of networks, peers and gateways, and what is wrong."""
+    from vrfbgp.show.screen import watched
+    from vrfbgp.show.status import show_status
+    from vrfbgp.show.tables import Page
+
+    def look() -> Json:
+        return ask(run_dir, {"command": "status"})
+
+    with until_interrupted():
+        for found in watched(look) if watch else [look()]:
+            if as_json:
+                json.dump(found, sys.stdout, indent=None if watch else 2)
+                sys.stdout.write("\n")
+            else:
+                show_status(Page(), found)
 
 
 def events(
