@@ -39,7 +39,6 @@ NOTICES = {
         "nodeToNodeMeshEnabled",
         "nodeMeshMaxRestartTime",
         "nodeMeshPassword",
-        "listenPort",
         "bindMode",
         "ignoredInterfaces",
         "localWorkloadPeeringIPV4",

@@ -107,7 +107,7 @@ def test_it_is_a_schema() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in sorted(CONFIG.rglob("*.yaml")) if path.parent.name != "observe"],
+    sorted(path for name in ("example", "minimal") for path in (CONFIG / name).rglob("*.yaml")),
     ids=lambda path: str(path.relative_to(CONFIG)),
 )
 def test_our_own_configs_are_right(path: Path) -> None:
