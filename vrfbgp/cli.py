@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vrfbgp import __version__
+from vrfbgp import __version__, given
 from vrfbgp.asking import RUN_DIR, AsJson, Json, RunDir
 from vrfbgp.asking import ask as _ask
 from vrfbgp.cli_observe import events, status
@@ -120,10 +119,10 @@ def run(
     ] = "info",
 ) -> None:
     """Run the daemon in the foreground, in the current network namespace; it logs to stderr."""
-    _address(listen)
-    _one_of("--log-format", log_format, ("text", "json"))
-    _one_of("--log-level", log_level, ("debug", "info", "warning", "error"))
-    labels = _labels(label)
+    given.address(listen)
+    given.one_of("--log-format", log_format, ("text", "json"))
+    given.one_of("--log-level", log_level, ("debug", "info", "warning", "error"))
+    labels = given.labels(label)
     from vrfbgp.itself import become
     from vrfbgp.options import DaemonOptions
 
@@ -156,7 +155,7 @@ def check(
     """
     from vrfbgp.check import check as check_config
 
-    outcome = check_config(paths, node, _labels(label))
+    outcome = check_config(paths, node, given.labels(label))
 
     def show(page: Page) -> None:
         from vrfbgp.show.check import show_check
@@ -310,7 +309,7 @@ def verify(
     from vrfbgp.verify.edge import NoConfig
     from vrfbgp.verify.edge import verify as verify_node
 
-    labels = _labels(label)
+    labels = given.labels(label)
     try:
         found = verify_node(paths or (), node=node, labels=labels, run_dir=run_dir, state_dir=state_dir)
     except NoConfig as error:
@@ -428,30 +427,3 @@ def _print(found: Json, as_json: bool, show: Callable[[Page], None]) -> None:
     from vrfbgp.show.tables import Page
 
     show(Page())
-
-
-def _labels(given: list[str] | None) -> dict[str, str]:
-    labels: dict[str, str] = {}
-    for word in re.split(r"[,\s]+", ",".join(given or ())):
-        key, equals, value = word.partition("=")
-        if not word:
-            continue
-        if not equals or not key:
-            raise typer.BadParameter(f"{word!r} is no KEY=VALUE", param_hint="--label (VRFBGP_LABELS)")
-        labels[key] = value
-    return labels
-
-
-def _one_of(option: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        raise typer.BadParameter(f"{given!r} is none of {', '.join(known)}", param_hint=option)
-
-
-def _address(listen: str | None) -> None:
-    if listen:
-        from vrfbgp.observe.http import address_of
-
-        try:
-            address_of(listen)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--listen (VRFBGP_LISTEN)") from None
