@@ -1,0 +1,357 @@
+"""A world whose every packet is judged: the fake kernel's answers against the model's.
+
+Once all has come to rest, each source and destination meets exactly what `Truth` says. Between any two
+operations on the way there, a packet of a gateway leaves at most by what its own networks offer, by the facts
+that hold or held since it was last quiet; and while one of them has a way all the time, it is never without.
+
+Where exactness can't be asked for, only the latter is: while routes of an earlier life are in doubt, or
+what the kernel refused waits to be tried again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from math import inf
+
+from tests.isolation.ledger import RETURNED, Ledger
+from tests.isolation.sight import Sight
+from tests.isolation.truth import (
+    MAIN,
+    Announcement,
+    Bootstrap,
+    Device,
+    Facts,
+    Fate,
+    Gateway,
+    Host,
+    Network,
+    Peer,
+    Route,
+    Truth,
+    Unmodelled,
+)
+from tests.scenarios.fake_kernel import Violation
+from tests.scenarios.fate import Fate as Met
+from tests.scenarios.world import World
+from tests.unit.rib import wire
+from vrfbgp.events import Event, SessionDown, SessionUp
+from vrfbgp.intent import NetworkIntent, PeerIntent, SourceMode
+from vrfbgp.model import KernelRoute, PeerId, network_of
+from vrfbgp.operations import AddNexthop, Operation
+
+KERNEL = 2
+LEARNED_BY_OTHERS = 186
+"""RTPROT_BGP (linux/rtnetlink.h)."""
+RETRIED = 130.0
+"""Seconds after which what the kernel refused once must have been tried again."""
+FAR = (ip_address("203.0.113.77"), ip_address("2001:db8:ffff::77"))
+
+
+@dataclass
+class Count:
+    """How much was judged, so that a test can see that something was."""
+
+    exact: int = 0
+    loose: int = 0
+    between: int = 0
+    unmodelled: int = 0
+
+
+class JudgedWorld(World):
+    """The world of the scenarios, with a judge in it."""
+
+    def __init__(self) -> None:
+        self.ledger: Ledger[dict[str, object]] = Ledger()
+        self.count = Count()
+        self.destinations: set[Host] = set(FAR)
+        self._now: Truth | None = None
+        self._since: list[Truth] = []
+        """What held since the last rest, the newest last."""
+        self._served: set[tuple[Host, Host]] = set()
+        """Pairs that have a way."""
+        self._doubt_until = 0.0
+        self._refused_at = -RETRIED
+        self._drained_at = inf
+        """When nothing is steered any more."""
+        super().__init__()
+
+    # -- what happens ------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        super().start()
+        self.ledger.forget()
+        self._drained_at = self.now if self.drained else inf
+        ours = any(route.ours for route in self.kernel.routes.values())
+        self._doubt_until = self.now + RETURNED + 1 if ours else 0.0
+
+    def drain(self, wait: float | None) -> None:
+        already = self.drained
+        super().drain(wait)
+        if wait is None:
+            self._drained_at = inf
+        elif not already:
+            self._drained_at = self.now + wait
+
+    def post(self, event: Event) -> None:
+        super().post(event)
+        match event:
+            case SessionUp(peer, _, negotiated):
+                router, restart = self.routers[peer], negotiated.restart
+                forgets = restart is not None and not restart.forwarding
+                self.ledger.up(peer, router.announced, restart.time if restart else 0, forgets, self.now)
+                if self._doubt_until:
+                    self._doubt_until = self.now + RETURNED + 1
+            case SessionDown(peer, _, cause):
+                self.ledger.down(peer, cause.kind, self._is_reached(peer), self.now)
+
+    def send(self, peer: PeerId, octets: bytes) -> None:
+        super().send(peer, octets)
+        if any(octets == wire.end_of_rib(family) for family in wire.AFI):
+            self.ledger.end_of_rib(peer)
+
+    def settle(self) -> None:
+        self._look()
+        super().settle()
+        self._look()
+        if self._at_rest():
+            self._judge_rest()
+            self.ledger.keep_only(self._peers())
+
+    def _check(self, operation: Operation) -> None:
+        super()._check(operation)
+        _, _, number = self.kernel.record[-1]
+        if number:
+            self._refused_at = self.now
+        self._judge_between(f"after {self.kernel.record[-1][1]}")
+
+    # -- the facts ---------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Take the facts anew, and what is served by now."""
+        for router in self.routers.values():
+            for prefix in map(ip_network, router.announced):
+                self.destinations |= {
+                    prefix[0] + (prefix.num_addresses > 1),
+                    prefix[-1] - (prefix.num_addresses > 2),
+                }
+        try:
+            facts = self.facts()
+            now = self._now if self._now is not None and self._now.facts == facts else Truth(facts)
+        except Unmodelled:
+            self.count.unmodelled += 1
+            self._now = None
+            return
+        if now is not self._now:
+            self._since.append(now)
+        self._now = now
+        self._served = {
+            (src, dst)
+            for src in self._sources()
+            for dst, met in Sight(self.kernel).fates(src, self.destinations)
+            if met.kind == "route" and met.table != MAIN
+        }
+
+    def _is_reached(self, peer: PeerId) -> bool:
+        if self._now is None:
+            return True
+        table = self._now.tables.get(peer.network)
+        return table is None or table.reaches(peer.address)
+
+    def facts(self) -> Facts:
+        """As they are in this world; `Unmodelled` where the model knows no answer."""
+        config = self.config
+        if config is None:
+            return Facts(False, (), (), (), self._devices(), ())
+        intent, kernel = config.intent, self.kernel
+        tables = {network.table for network in intent.networks}
+        for rule in kernel.rules:
+            if not rule.ours and rule.protocol != KERNEL and rule.table in tables:
+                raise Unmodelled("somebody's rule leads into a table of ours")
+        foreign = [route for route in kernel.routes.values() if not route.ours]
+        if any(r.key.table in tables and r.protocol >= LEARNED_BY_OTHERS for r in foreign):
+            raise Unmodelled("another routing program's routes are in a table of ours")
+        return Facts(
+            enabled=intent.enabled,
+            networks=tuple(self._network(network) for network in intent.networks),
+            gateways=tuple(Gateway(g.ranges, g.networks, g.isolated) for g in intent.gateways),
+            cluster=intent.cluster,
+            devices=self._devices(),
+            routes=tuple(self._route(route) for route in foreign),
+            steered=self.now < self._drained_at,
+        )
+
+    def _devices(self) -> dict[str, Device]:
+        kernel = self.kernel
+        return {
+            link.name: Device(
+                link.name,
+                link.up,
+                link.running,
+                tuple((a.address, a.prefixlen) for a in kernel.addresses if a.ifindex == link.index),
+            )
+            for link in kernel.links.values()
+        }
+
+    def _route(self, route: KernelRoute) -> Route:
+        key, links = route.key, self.kernel.links
+        hops = frozenset((gateway, links[i].name) for gateway, i in self.kernel.shown(route).nexthops)
+        return Route(key.table, network_of(key.family, key.nlri), key.metric, hops)
+
+    def _network(self, network: NetworkIntent) -> Network:
+        return Network(
+            name=network.name,
+            table=network.table,
+            peers=tuple(self._peer(peer) for peer in network.peers),
+            open=network.fail_open,
+            bootstrap=tuple(
+                Bootstrap(b.destination, b.gateway, b.interface) for b in network.bootstrap_routes
+            ),
+            max_paths=network.max_paths,
+            metric=network.metric,
+            refuses=network.refused_ranges,
+            default_route=network.default_route,
+            works=not network.degraded,
+        )
+
+    def _peer(self, peer: PeerIntent) -> Peer:
+        account = self.ledger.accounts.get(peer.id)
+        said = account.counting(self.now) if account else {}
+        rules = (*peer.filters.import_v4, *peer.filters.import_v6)
+        return Peer(
+            address=peer.id.address,
+            remote_as=peer.peer_as,
+            local_as=peer.local_as,
+            paths={ip_network(prefix): announcement(given) for prefix, given in said.items()},
+            interface=peer.source_interface,
+            source=peer.source_address if peer.source is not SourceMode.UPLINK else None,
+            reachable_by=peer.reachable_by,
+            own_as_allowed=peer.allowed_local_as,
+            rejects=tuple(rule.prefix.network for rule in rules if rule.prefix and not rule.accept),
+            works=not peer.degraded,
+        )
+
+    # -- the judgement -----------------------------------------------------------------------------
+
+    def _sources(self) -> list[Host]:
+        """One address of each range of each gateway."""
+        gateways = self.config.intent.gateways if self.config is not None else ()
+        return [r[0] for gateway in gateways for r in gateway.ranges]
+
+    def _at_rest(self) -> bool:
+        return self.alive and not self.paused and not self._kept and not self.kernel.told
+
+    def _is_exact(self) -> bool:
+        """Whether exactness may be asked for."""
+        if self._doubt_until and (self.now >= self._doubt_until or self._all_heard()):
+            self._doubt_until = 0.0
+        draining = self.drained and self.now < self._drained_at
+        return not self._doubt_until and not draining and self.now >= self._refused_at + RETRIED
+
+    def _all_heard(self) -> bool:
+        accounts = self.ledger.accounts
+        return all(peer in accounts and accounts[peer].ended for peer in self._peers())
+
+    def _peers(self) -> list[PeerId]:
+        intent = self.config.intent if self.config is not None else None
+        networks = intent.networks if intent is not None and intent.enabled else ()
+        return [peer.id for network in networks for peer in network.peers]
+
+    def _judge_rest(self) -> None:
+        if self._now is None:
+            return
+        if not self._is_exact():
+            self.count.loose += 1
+            self._judge_between("at rest")
+            return
+        self.count.exact += 1
+        truth, sight = self._now, Sight(self.kernel)
+        tables = {network.table: network.name for network in truth.facts.networks}
+        sessions, twins = truth.sessions()
+        own = [a for device in truth.facts.devices.values() for a, _ in device.addresses]
+        for src in (*self._sources(), *own):
+            for dst, met in sight.fates(src, self.destinations):
+                if (src, dst) not in sessions and (src, dst) not in twins and self._is_ours_to_say(src):
+                    self._compare(src, dst, truth.fate(src, dst), told(met, tables))
+        for (src, dst), fate in sessions.items():
+            for _, met in sight.fates(src, [dst]):
+                self._compare(src, dst, fate, told(met, tables))
+        self._since = [truth]
+
+    def _is_ours_to_say(self, src: Host) -> bool:
+        """No rule of somebody else's catches the packet."""
+        return not any(
+            not rule.ours and rule.protocol != KERNEL and (rule.src is None or src in rule.src)
+            for rule in self.kernel.rules
+        )
+
+    def _compare(self, src: Host, dst: Host, expected: Fate, met: Fate) -> None:
+        if expected != met:
+            raise Violation(f"{src} to {dst}\n  must meet: {expected}\n  but meets: {met}")
+
+    def _judge_between(self, when: str) -> None:
+        """What no packet may meet at any moment."""
+        truth = self._now
+        if truth is None:
+            return
+        self.count.between += 1
+        sight = Sight(self.kernel)
+        for src in self._sources():
+            if not self._is_ours_to_say(src):
+                continue
+            for dst, met in sight.fates(src, self.destinations):
+                pair = src, dst
+                if met.kind == "route" and met.table != MAIN:
+                    ways = frozenset(hop for one in self._since for hop in one.ways(src, dst))
+                    users = sight.is_foreign(met.table, dst) and met.table in self._tables_of(src)
+                    if not users and not ways.issuperset(met.hops):
+                        raise Violation(f"{when}: {src} to {dst} leaves by {met}, none of its networks' ways")
+                    self._served.add(pair)
+                elif pair in self._served and met.kind != "local":
+                    self._served.discard(pair)
+                    offers = [one.offers(src, dst) for one in self._since]
+                    if frozenset.intersection(*offers) and not self._is_excused():
+                        raise Violation(f"{when}: {src} to {dst} had a way all the time, and meets {met}")
+
+    def _tables_of(self, src: Host) -> set[int]:
+        """The tables of the networks that a gateway has, or had since the last rest."""
+        return {
+            network.table
+            for truth in self._since
+            if (gateway := truth.gateway(src)) is not None
+            for network in truth.facts.networks
+            if network.name in gateway.networks
+        }
+
+    def _is_excused(self) -> bool:
+        """What needs a next hop that is refused has no way for as long; nor has anybody in a table that goes
+        from one network to another, as it has to be empty first, or while the node is drained."""
+        if self.drained:
+            return True
+        recent = self.kernel.record[-60:]
+        if self.now < self._refused_at + RETRIED and any(
+            isinstance(operation, AddNexthop) and number for operation, _, number in recent
+        ):
+            return True
+        owners = {(network.table, network.name) for truth in self._since for network in truth.facts.networks}
+        return len({table for table, _ in owners}) < len(owners)
+
+
+def announcement(given: dict[str, object]) -> Announcement:
+    """As the scenarios' words for `wire.update` give it."""
+    return Announcement(
+        ip_address(str(given["next_hop"])),
+        tuple(given.get("as_path", ())),  # type: ignore[arg-type]
+        int(str(given.get("local_pref", 100))),
+        int(str(given.get("med", 0))),
+        int(str(given.get("origin", 0))),
+    )
+
+
+def told(met: Met, tables: dict[int, str]) -> Fate:
+    """What the kernel does, in the model's words."""
+    if met.kind == "none" or (met.kind == "route" and met.table == MAIN):
+        return Fate("main")
+    if met.kind == "route":
+        return Fate("network", tables.get(met.table, f"table {met.table}"), frozenset(met.hops))
+    return Fate(met.kind)
