@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[1]}")"
 STORY=$(basename "$PWD")
 SCRATCH=$(mktemp -d)
-PATIENCE=${PATIENCE:-30} # seconds that a condition may take, on a machine that is busy
+PATIENCE=${PATIENCE:-60} # seconds that a condition may take, on a machine that is busy
 claimed=0
 holds='nothing was claimed yet'
 
