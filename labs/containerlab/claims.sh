@@ -62,7 +62,9 @@ for name in sys.argv[1:]:
 
 # routes_of TABLE PREFIX: the gateways of the routes of ours of a prefix, one a line, sorted.
 routes_of() {
-    on node ip -json -details route show table "$1" exact "$2" proto 179 | python3 -I -S -c '
+    local family=-4
+    [[ $2 != *:* ]] || family=-6
+    on node ip $family -json -details route show table "$1" exact "$2" proto 179 | python3 -I -S -c '
 import json, sys
 text = sys.stdin.read().strip()
 routes = [r for r in json.loads(text or "[]") if r]
