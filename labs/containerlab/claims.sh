@@ -64,10 +64,13 @@ for name in sys.argv[1:]:
 routes_of() {
     local family=-4
     [[ $2 != *:* ]] || family=-6
-    on node ip $family -json -details route show table "$1" exact "$2" proto 179 | python3 -I -S -c '
+    on node ip $family -json -details route show table "$1" exact "$2" proto 179 2>/dev/null | python3 -I -S -c '
 import json, sys
 text = sys.stdin.read().strip()
-routes = [r for r in json.loads(text or "[]") if r]
+if not text:
+    sys.exit(print("the node does not answer"))
+# A table that does not exist yet is an error, and half a list.
+routes = [r for r in json.loads(text if text != "[" else "[]") if r]
 best = min(routes, key=lambda r: r.get("metric", 0), default={})
 print("\n".join(sorted(hop["gateway"] for hop in best.get("nexthops", [best]) if "gateway" in hop)))
 '

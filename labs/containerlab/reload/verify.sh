@@ -19,6 +19,14 @@ print(*(neighbor.get("connectionsEstablished") for neighbor in json.load(sys.std
 '
 }
 
+# uptime NETWORK: seconds since its session is up, as the controller counts them.
+uptime() {
+    vrfbgp status --json | python3 -I -S -c '
+import json, sys
+print(*(peer["uptime"] for n in json.load(sys.stdin)["networks"] if n["name"] == sys.argv[1] for peer in n["peers"]))
+' "$1"
+}
+
 # tells WORDS: whether `vrfbgp status` has these words.
 tells() {
     local said
@@ -31,11 +39,15 @@ silent() {
     said=$(vrfbgp status) && [[ $said != *"$*"* ]] || { echo "$said"; return 1; }
 }
 
-# unharmed NAME NETWORK GATEWAY: a probe that has ended lost nothing, and the session with this router never ended.
+# unharmed NAME NETWORK GATEWAY UPTIME: a probe that has ended lost nothing, and the session with this router, which was
+# up for so long when the watch was set to 0, never ended.
 unharmed() {
     same 0 "$(tally "$1" lost)" "lost in $2"
     same "$(tally "$1" sent)" "$(tally "$1" "$2 $3")" "answers of server $2"
     same 1 "$(begun "$2")" "sessions of $2 so far"
+    local now
+    now=$(uptime "$2")
+    ((now >= $4 + SECONDS - 1)) || fail "$2 is up for $now s, and was for $4 s, $SECONDS s ago"
 }
 
 at_exit remove blue.yaml
@@ -48,6 +60,8 @@ until_true in_sync red yellow
 until_true answers red-gateway $server red 10.50.0.2
 until_true answers yellow-gateway $server yellow 10.50.0.4
 same '' "$(routes_of 502 105.8.10.0/24)" 'table 502'
+red_up=$(uptime red) yellow_up=$(uptime yellow)
+SECONDS=0
 probe red red-gateway $server
 probe yellow yellow-gateway $server
 
@@ -75,5 +89,5 @@ until_true goes_by 502 105.8.10.0/24
 claim 'all this time red and yellow lost not one packet, and their sessions are the first ones still'
 end red
 end yellow
-unharmed red red 10.50.0.2
-unharmed yellow yellow 10.50.0.4
+unharmed red red 10.50.0.2 "$red_up"
+unharmed yellow yellow 10.50.0.4 "$yellow_up"
