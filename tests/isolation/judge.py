@@ -131,7 +131,10 @@ class JudgedWorld(World):
         """Take the facts anew, and what is served by now."""
         for router in self.routers.values():
             for prefix in map(ip_network, router.announced):
-                self.destinations |= {prefix[0] + (prefix.num_addresses > 1), prefix[-1] - (prefix.num_addresses > 2)}
+                self.destinations |= {
+                    prefix[0] + (prefix.num_addresses > 1),
+                    prefix[-1] - (prefix.num_addresses > 2),
+                }
         try:
             facts = self.facts()
             now = self._now if self._now is not None and self._now.facts == facts else Truth(facts)
@@ -352,4 +355,3 @@ def told(met: Met, tables: dict[int, str]) -> Fate:
     if met.kind == "route":
         return Fate("network", tables.get(met.table, f"table {met.table}"), frozenset(met.hops))
     return Fate(met.kind)
-

@@ -1,8 +1,8 @@
-"""What of each peer's announcements counts, by RFC 4724: what it said in this session, and what is kept of others.
+"""What of each peer's announcements counts, by RFC 4724: what it said in this session, and what is kept.
 
-A `Ledger` is told what happens to sessions, and remembers paths over their ends: those of a peer that restarts
-gracefully, for as long as it asked for and at most 120 s, and those of one whose session ended by our own
-doing. What is not said again goes at the End-of-RIB.
+A `Ledger` is told what happens to sessions, and remembers paths over their ends: those of a peer that
+restarts gracefully, for as long as it asked for and at most 120 s, and those of one whose session ended by
+our own doing. What is not said again goes at the End-of-RIB.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ class Ledger(Generic[P]):
     def __init__(self) -> None:
         self.accounts: dict[PeerId, Account[P]] = {}
 
-    def up(
-        self, peer: PeerId, said: Mapping[str, P], graceful: float, forgets: bool, now: float
-    ) -> None:
+    def up(self, peer: PeerId, said: Mapping[str, P], graceful: float, forgets: bool, now: float) -> None:
         """A session begins; `forgets`: the peer did not preserve its forwarding state."""
         account = self.accounts.setdefault(peer, Account())
         account.said, account.up, account.graceful, account.ended = said, True, graceful, False

@@ -7,7 +7,6 @@ single operation; a test holds the two against each other.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address
 
 from tests.isolation.truth import Hop, Host
 from tests.scenarios.fake_kernel import LOCAL_TABLE, FakeKernel
@@ -82,5 +81,3 @@ class Sight:
         links = self._kernel.links
         hops: tuple[Hop, ...] = tuple((g, links[i].name) for g, i in self._kernel.shown(route).nexthops)
         return Fate("route", table, hops)
-
-
