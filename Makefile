@@ -12,6 +12,8 @@ DEV_STAMP := $(VENV)/.stamp-dev
 # demo: KEEP=1 leaves it running, CONFIG=directory takes other manifests.
 KEEP ?=
 CONFIG ?=
+# lab: LAB='overlap reload' runs only these.
+LAB ?=
 # test, unit: ARGS='-k P2 -x' goes to pytest. fuzz: FUZZ_SECONDS for each fuzzer, ARGS='--seed 7'.
 # bench: ARGS='--scale 0.1 --runs 1 --scenarios full,restart --contenders kernel,bird,vrfbgp'; ARGS=--help lists them.
 ARGS ?=
@@ -34,6 +36,12 @@ demo: ## show it at work: two networks with the same addresses, real routers (ro
 .PHONY: demo-stop
 demo-stop: ## end what `make demo KEEP=1` left running
 	@$(need-root)if [ -x $(BIN)/python ]; then exec $(BIN)/python -m labs.demo --stop; else echo "no demo is running"; fi
+
+.PHONY: lab
+lab: ## the stories of labs/containerlab, in containers; installs what they need (root; LAB=overlap for one)
+	@$(need-root)scripts/packages python lab
+	@$(MAKE) -s $(RUN_STAMP)
+	@exec $(BIN)/python -m labs.stories $(LAB)
 
 .PHONY: venv
 venv: ## .venv with the project and what its tests need
@@ -71,10 +79,12 @@ fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
 	done
 
 .PHONY: docs
-docs: ## write the tables of docs/configuration.md anew, from the models
+docs: ## write the generated docs anew: the tables of configuration.md, cli.md, and the labs' pictures
 	@scripts/packages python
 	@$(MAKE) -s $(RUN_STAMP)
 	@$(BIN)/python -m vrfbgp.config.schema.page docs/configuration.md docs/reload.md
+	@$(BIN)/python -m vrfbgp.manual docs/cli.md
+	@$(BIN)/python -m labs.stories.picture
 
 .PHONY: soak
 soak: ## random faults in a row, and the kernel right after each (root; SOAK_SECONDS=1800, ARGS='--seed 7')

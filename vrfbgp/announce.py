@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping, Set
 from vrfbgp.filters import FilterRule, Operations
 from vrfbgp.host import Host
 from vrfbgp.intent import Advertisement, Intent, PeerIntent
-from vrfbgp.model import Attributes, Family, IPNetwork, PeerId, nlri_of
+from vrfbgp.model import Attributes, Family, IPAddress, IPNetwork, PeerId, nlri_of
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
-from vrfbgp.requests import Announce, SendEndOfRib, SpeakerRequest, Withdraw
+from vrfbgp.requests import Announce, SendEndOfRib, SessionConfig, SpeakerRequest, Withdraw
 from vrfbgp.rib.route_filter import RouteFilter, Subject, changed, first
 from vrfbgp.steering import addresses_here, host_prefix
 
@@ -86,7 +86,12 @@ class Announcements:
                             continue
                         key = session.peer, prefix
                         peer = networks[name].sessions[session.peer].intent
-                        announce = exported(peer, prefix, intent.advertisements)
+                        next_hop = None
+                        if Family.of(prefix) is not Family.of(session.peer.address):
+                            next_hop = self._other_next_hop(key, networks[name], session)
+                            if next_hop is None:
+                                continue
+                        announce = exported(peer, prefix, intent.advertisements, next_hop)
                         if isinstance(announce, FilterRule):
                             self.refused[key] = announce
                             continue
@@ -95,15 +100,33 @@ class Announcements:
                             held.add(key)
         return wanted, held
 
+    def _other_next_hop(self, key: Key, network: Network, session: SessionConfig) -> IPAddress | None:
+        """What a prefix of the other family than the session's is announced with; None: nothing leads to us.
+
+        Between two sessions it stays as it is, and while the peer can't be reached: the next one decides.
+        """
+        negotiated = network.sessions[session.peer].negotiated
+        attachment = network.uplinks.attachments.get(session.peer)
+        if negotiated is None or attachment is None:
+            told = self.sent.get(session.peer.network, {}).get(key)
+            return told.next_hop if told is not None else None
+        return session.local_address if negotiated.extended_next_hop else attachment.other
+
 
 def exported(
-    peer: PeerIntent, prefix: IPNetwork, advertisements: Iterable[Advertisement] = ()
+    peer: PeerIntent,
+    prefix: IPNetwork,
+    advertisements: Iterable[Advertisement] = (),
+    next_hop: IPAddress | None = None,
 ) -> Announce | FilterRule:
-    """What the peer is told of a prefix of ours; or the rule that keeps it from the peer."""
+    """What the peer is told of a prefix of ours; or the rule that keeps it from the peer.
+
+    `next_hop` is given for a prefix of the other family than that of the session's addresses.
+    """
     added = [c for wanted in advertisements if _covers(wanted.prefix, prefix) for c in wanted.communities]
     rules = peer.filters.exports(Family.of(prefix))
     if not added and not rules:
-        return Announce(peer.id, prefix)
+        return Announce(peer.id, prefix, next_hop=next_hop)
     attributes = changed(Attributes(prefix.network_address), Operations(tuple(added)))
     subject = Subject(internal=peer.internal, learned=False)
     rule = first(RouteFilter(rules, subject).rules_for(attributes), nlri_of(prefix))
@@ -114,9 +137,12 @@ def exported(
     return Announce(
         peer.id,
         prefix,
+        med=attributes.med,
+        local_pref=attributes.local_pref if peer.internal else None,
         communities=attributes.communities,
         large_communities=attributes.large_communities,
         prepend=rule.operations.prepend if rule else (),
+        next_hop=next_hop,
     )
 
 

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 SOCKET = "control.sock"
 """Name of the socket in the run directory."""
-LONGEST_REQUEST = 1 << 16
+LONGEST_REQUEST = 1 << 22
+"""Octets of a line; the longest is a proposed config with all its files."""
 LONGEST_RESPONSE = 1 << 24
 """Octets of a line."""
 CONNECTIONS = 16
@@ -143,9 +144,11 @@ def _make_room(path: Path) -> None:
 def _listener(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # The file gets the socket's mode, so that it never exists with another (unix(7)).
+        # The file gets the socket's mode less the umask (unix(7)), so that others never get in; the group
+        # does with the second step, whatever the umask is.
         os.fchmod(listener.fileno(), 0o660)
         listener.bind(str(path))
+        path.chmod(0o660)
         listener.listen(CONNECTIONS)
         listener.setblocking(False)
     except OSError:

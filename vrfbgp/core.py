@@ -18,9 +18,7 @@ withdrawn before they go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from errno import EINVAL
 
 from vrfbgp.announce import Announcements
 from vrfbgp.drain import Drain
@@ -47,6 +45,7 @@ from vrfbgp.events import (
     SessionUp,
     SpeakerExited,
     SpeakerStarted,
+    SurroundingsRead,
     TableCounted,
     TableRead,
     TablesRead,
@@ -58,14 +57,15 @@ from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.rounds import Rounds
 from vrfbgp.host import Host
 from vrfbgp.intent import Intent, Problem
-from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
+from vrfbgp.model import MAIN_TABLE, Family, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
+from vrfbgp.operations import DeleteNexthop, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
-from vrfbgp.repairs import Repairs
+from vrfbgp.refusals import refusals
+from vrfbgp.repairs import Repairs, told_refused
 from vrfbgp.requests import (
     ReadLinks,
     ReadNexthops,
@@ -94,10 +94,6 @@ class Effects:
     """When to ask again if nothing happens."""
 
 
-_TOLD = 20
-"""Lines of one kind that one event may cause."""
-_REFUSED_TIME = 60.0
-"""Seconds after which the kernel is asked again for a next hop that it would not have."""
 _HOST_READS: set[ReadRequest] = {ReadLinks(), *(ReadTable(MAIN_TABLE, family) for family in Family)}
 
 
@@ -259,8 +255,8 @@ class Core:
             case TablesRead(tables):
                 reconciler.tables_read(tables)
             case RouteSeen(route):
-                wronged = route.key.table != MAIN_TABLE and reconciler.route_seen(route)
-                self._repaired(wronged, route.key, now)
+                if route.key.table != MAIN_TABLE and reconciler.route_seen(route):
+                    self.repairs.undone(route.key, now)
                 self._replan |= self.host.route_seen(route)
                 self._read_doubted()
             case RouteGone(route):
@@ -270,7 +266,7 @@ class Core:
             case RulesRead(family, rules):
                 if reconciler.is_asked(ReadRules(family)):
                     for rule in reconciler.rules_read(family, rules):
-                        self._repaired(True, rule, now)
+                        self.repairs.undone(rule, now)
                 else:
                     # Told unasked: it may be older than what we have handed out since.
                     reconciler.read_again(ReadRules(family))
@@ -287,22 +283,15 @@ class Core:
                     self._nexthop_gone(id_)
             case Applied(serial, failures):
                 self.acked = serial
-                self._refused_hops(failures, now)
-                for failure in reconciler.applied(serial, failures, now)[:_TOLD]:
-                    text = f"{failure}; it is tried again"
-                    self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
+                self._replan |= self.host.hops_refused(failures, now)
+                self._notes += told_refused(reconciler.applied(serial, failures, now))
+            case SurroundingsRead(surroundings):
+                self.host.surroundings = surroundings
+                self._replan = True
             case Overrun():
                 self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
                 reconciler.read_all()
                 self._reads |= _HOST_READS
-
-    def _refused_hops(self, failures: Iterable[Failure], now: float) -> None:
-        """One path's next hop must not spoil the group that other paths are in: leave it out for a while."""
-        for failure in failures:
-            match failure.operation:
-                case AddNexthop(_, NexthopObject(gateway, ifindex)) if failure.errno == EINVAL:
-                    self.host.refused_hops[gateway, ifindex] = now + _REFUSED_TIME
-                    self._replan = True
 
     def _read_doubted(self) -> None:
         doubted, self.host.doubted = self.host.doubted, set()
@@ -337,10 +326,6 @@ class Core:
     def _went(self, key: Key, devices: frozenset[int]) -> None:
         self.repairs.went(key, devices)
         self._reads.add(ReadLinks())
-
-    def _repaired(self, wrong: bool, key: Key, now: float) -> None:
-        if wrong:
-            self.repairs.undone(key, now)
 
     def _note(self, code: Code, peer: PeerId, text: str, *, warning: bool = False) -> None:
         self._notes.append(Note(code, f"peer {peer}", text, warning))
@@ -405,6 +390,7 @@ class Core:
                 self._asking = False
                 self._ask(now)
         speakers, self._asked = self._asked, []
+        self._notes += refusals(network.loc for network in self.networks.values())
         notes, self._notes = self.repairs.notes() + self._notes, []
         self.stirred, self._due = False, self._wake(now)
         return Effects([], speakers, self.serial, operations, self._due_reads(), notes, self._due)
@@ -420,7 +406,8 @@ class Core:
         assert self.intent is not None
         settled = self.planner.settled(self.acked)
         for network in self.networks.values():
-            self._asked += self.planner.configure_speaker(network, settled, now)
+            configured = self.planner.configure_speaker(network, settled, now)
+            self._asked += [*configured, *network.take_refreshes()]
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
         # A drained node announces as one does that has no gateway.
         intent = self.intent if self.drain.announces else replace(self.intent, gateways=())

@@ -20,6 +20,7 @@ from vrfbgp.model import (
     Rule,
 )
 from vrfbgp.operations import Failure
+from vrfbgp.surroundings import Surroundings
 
 # -- from the speakers ---------------------------------------------------------------------------
 
@@ -51,6 +52,8 @@ class Negotiated:
     add_path: frozenset[Family] = frozenset()
     """Families in which the peer sends path identifiers (RFC 7911)."""
     extended_message: bool = False
+    extended_next_hop: bool = False
+    """IPv4 prefixes may have an IPv6 next hop (RFC 8950)."""
     route_refresh: bool = False
     enhanced_refresh: bool = False
     restart: PeerRestart | None = None
@@ -244,6 +247,13 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class SurroundingsRead:
+    """The node's settings; they are not what they were, or it is the first time."""
+
+    surroundings: Surroundings
+
+
+@dataclass(frozen=True, slots=True)
 class Overrun:
     """Events of the kernel were lost (ENOBUFS): everything must be read again."""
 
@@ -293,6 +303,7 @@ KernelEvent = (
     | NexthopSeen
     | NexthopGone
     | Applied
+    | SurroundingsRead
     | Overrun
 )
 ConfigEvent = ConfigLoaded | ConfigRefused

@@ -46,6 +46,10 @@ class Operations:
     """To be added, if they are not there."""
     prepend: tuple[int, ...] = ()
     """AS numbers that come to stand in front of the path, in the order given."""
+    local_pref: int | None = None
+    """LOCAL_PREF, instead of what it was; None: it stays."""
+    med: int | None = None
+    """MULTI_EXIT_DISC, likewise."""
 
     def __bool__(self) -> bool:
         return self != Operations()

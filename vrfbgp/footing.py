@@ -67,11 +67,15 @@ class Footings:
         return self._known.get(peer)
 
     def device(self, peer: PeerId) -> int | None:
-        """Index of the device that the peer is reached on; None: none is, or it is not on the link."""
+        """Index of the device that the session is bound to; None: it is to none, or there is none.
+
+        One to a peer further away is bound only if it is passive.
+        """
         footing = self._known.get(peer)
-        if footing is None or footing.lost is not None or not footing.attachment.on_link:
+        if footing is None or footing.lost is not None:
             return None
-        return footing.attachment.ifindex
+        bound = footing.attachment.on_link or footing.peer.listen_port is not None
+        return footing.attachment.ifindex if bound else None
 
     def is_lost(self, peer: PeerId, now: float) -> bool:
         """Whether the peer of a session has not been reached for longer than a flap."""

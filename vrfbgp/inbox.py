@@ -67,6 +67,11 @@ class Inbox:
         """Whether events of the kernel or of the config wait."""
         return bool(self._first)
 
+    @property
+    def backlog(self) -> dict[str, int]:
+        """Octets of UPDATEs that wait, by network."""
+        return self._octets.copy()
+
     def wake(self) -> None:
         """End the waiting, if somebody waits."""
         if self._waiting is not None and not self._waiting.done():

@@ -52,6 +52,8 @@ class Reason(StrEnum):
     NEAR_LIMIT = "near-limit"
     MAX_PREFIXES = "max-prefixes"
     MAX_ROUTES = "max-routes"
+    NODE_SETTING = "node-setting"
+    MASQUERADED = "masqueraded"
 
 
 class Severity(StrEnum):
@@ -165,6 +167,8 @@ class PeerIntent:
     source_interface: str | None = None
     reachable_by: IPAddress | None = None
     families: frozenset[Family] = frozenset({Family.IPV4})
+    other_address: IPAddress | None = None
+    """The node's address of the other family than the peer's, with NODE: a next hop to announce."""
     hold_time: int = 90
     keepalive_time: int | None = None
     restart_time: int = 120
@@ -173,6 +177,8 @@ class PeerIntent:
     ttl_security: int | None = None
     """Number of hops (RFC 5082), None: off."""
     multihop: bool = True
+    listen_port: int | None = None
+    """The session is passive, and the peer calls this port; None: we call it."""
     next_hop_mode: NextHopMode = NextHopMode.AUTO
     allowed_local_as: int = 0
     """numAllowedLocalASNumbers: how often the local AS may be in a received AS_PATH."""
@@ -206,6 +212,10 @@ class NetworkIntent:
     fail_open: bool = False
     bootstrap_routes: tuple[StaticBootstrap, ...] = ()
     max_paths: int = 16
+    always_compare_med: bool = False
+    """MED compares between neighbour ASes, too."""
+    multipath_relax: bool = True
+    """Paths by different ASes share the traffic."""
     metric: int = METRIC
     backup_routes: bool = True
     """Have the next best paths ready in the kernel, at metric + 1."""

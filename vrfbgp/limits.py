@@ -1,7 +1,8 @@
 """What peers may announce at most (`maxPrefixes`), and a network may learn (`maxRoutes`): where they stand.
 
 The limits themselves are kept where paths are taken (`rib/adj_in.py`): what has no room is not kept, so
-memory has a bound. Here is told how near they are, and what follows, which `Network` then sees to.
+memory has a bound. Here is told how near they are, and what follows, which `Network` then sees to; how what
+had no room comes in the end, says `replay.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ from vrfbgp.rib.table import UNLIMITED
 
 _WARNING = 0.75
 """Part of a limit from which people are told."""
+_CURE = {
+    False: "It is asked to send all again when the limit is raised, or a quarter of it is free.",
+    True: "It has no route refresh (RFC 2918): raise the limit, then begin its session anew on the router.",
+}
+_CURE_NETWORK = (
+    "The routers are asked to send all again when the limit is raised, or a quarter of it is free; one that "
+    "knows no route refresh (RFC 2918) has to begin its session again."
+)
 
 
 class Level(IntEnum):
@@ -22,16 +31,18 @@ class Level(IntEnum):
 
     BELOW = 0
     NEAR = 1
-    BEYOND = 2
+    MISSING = 2
+    """There is room, but what had none before was not announced again since."""
+    BEYOND = 3
 
 
 def level(count: int, limit: int | None, *, dropped: bool = False) -> Level:
-    """`dropped`: something was left out for the sake of the limit."""
-    if limit is None:
-        return Level.BELOW
-    if dropped or count > limit:
+    """`dropped`: something was left out for the sake of the limit, or of one before it."""
+    if limit is not None and (count > limit or (dropped and count == limit)):
         return Level.BEYOND
-    return Level.NEAR if count >= _WARNING * limit else Level.BELOW
+    if dropped:
+        return Level.MISSING
+    return Level.NEAR if limit is not None and count >= _WARNING * limit else Level.BELOW
 
 
 def most(peer: PeerIntent) -> int:
@@ -47,26 +58,27 @@ def peer_level(peer: PeerIntent, adj: AdjRibIn) -> Level:
     return level(announced, limit.limit if limit else None, dropped=adj.over_limit)
 
 
-def peer_problem(peer: PeerIntent, found: Level, *, resting: bool) -> Iterator[Problem]:
-    """What to tell of a peer; `resting`: its session was ended for it."""
+def peer_problem(peer: PeerIntent, found: Level, *, resting: bool, deaf: bool = False) -> Iterator[Problem]:
+    """What to tell of a peer; `resting`: its session was ended for it; `deaf`: it knows no route refresh."""
     limit = peer.max_prefixes
-    if limit is None:
-        return
     subject = f"BGPPeer {peer.name}"
-    if resting:
+    if limit is not None and resting:
         after = limit.restart_after
         until = "until its config changes" if after is None else f"for {after:.0f} s"
         text = f"It announced more than {limit.limit} prefixes (maxPrefixes), so there is no session {until}."
         yield Problem(Severity.DEGRADED, Reason.MAX_PREFIXES, subject, text)
-    elif found is Level.BEYOND:
-        what = {
-            LimitAction.WARN: "all are taken",
-            LimitAction.DROP: "the excess is not taken; it comes when the router sends it again",
-            LimitAction.RESTART: "the session is ended",
-        }[limit.action]
-        text = f"It announces more than {limit.limit} prefixes (maxPrefixes): {what}."
+    elif found is Level.MISSING:
+        text = f"Prefixes of it are missing that had no room (maxPrefixes). {_CURE[deaf]}"
         yield Problem(Severity.DEGRADED, Reason.MAX_PREFIXES, subject, text)
-    elif found is Level.NEAR:
+    elif limit is not None and found is Level.BEYOND:
+        what = {
+            LimitAction.WARN: "all are taken.",
+            LimitAction.DROP: f"the excess is not taken. {_CURE[deaf]}",
+            LimitAction.RESTART: "the session is ended.",
+        }[limit.action]
+        text = f"It announces more than {limit.limit} prefixes (maxPrefixes): {what}"
+        yield Problem(Severity.DEGRADED, Reason.MAX_PREFIXES, subject, text)
+    elif limit is not None and found is Level.NEAR:
         text = f"It announces 75 % or more of the {limit.limit} prefixes that it may (maxPrefixes)."
         yield Problem(Severity.NOTICE, Reason.NEAR_LIMIT, subject, text)
 
@@ -74,12 +86,13 @@ def peer_problem(peer: PeerIntent, found: Level, *, resting: bool) -> Iterator[P
 def network_problem(network: NetworkIntent, found: Level) -> Iterator[Problem]:
     """What to tell of a network."""
     subject = f"ExternalNetwork {network.name}"
-    if network.max_routes is None:
-        return
-    if found is Level.BEYOND:
+    if found is Level.MISSING:
+        text = f"Prefixes of its peers are missing that had no room (maxRoutes). {_CURE_NETWORK}"
+        yield Problem(Severity.DEGRADED, Reason.MAX_ROUTES, subject, text)
+    elif found is Level.BEYOND:
         text = (
             f"Its peers announce more than {network.max_routes} prefixes (maxRoutes): the excess is not "
-            "taken; it comes when the routers send it again."
+            f"taken. {_CURE_NETWORK}"
         )
         yield Problem(Severity.DEGRADED, Reason.MAX_ROUTES, subject, text)
     elif found is Level.NEAR:

@@ -7,11 +7,11 @@ anything be deleted from its table that an earlier life of ours left there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address
 from math import inf
 
-from vrfbgp import limits
+from vrfbgp import limits, replay
 from vrfbgp.events import (
     DownCause,
     DownKind,
@@ -24,7 +24,9 @@ from vrfbgp.events import (
 from vrfbgp.intent import LimitAction, NetworkIntent, Problem
 from vrfbgp.limits import Level
 from vrfbgp.model import Family, Nlri, PeerId
-from vrfbgp.requests import ResetSession, SessionConfig
+from vrfbgp.requests import RequestRefresh, ResetSession, SessionConfig
+from vrfbgp.rib.adj_in import AdjRibIn
+from vrfbgp.rib.best import Decision
 from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.errors import Fault, SessionError
 from vrfbgp.rib.loc import LocRib
@@ -50,7 +52,7 @@ class Network:
     def __init__(self, intent: NetworkIntent, now: float) -> None:
         self.intent = intent
         self.sessions: dict[PeerId, Session] = {}
-        self.loc = LocRib(intent.max_paths, backups=intent.backup_routes)
+        self.loc = LocRib(_decision(intent), backups=intent.backup_routes)
         self.uplinks = Uplinks()
         self.in_sync = False
         self.configured: tuple[SessionConfig, ...] = ()
@@ -67,9 +69,8 @@ class Network:
 
     def configure(self, intent: NetworkIntent, now: float) -> None:
         """Take over a new config: peers that are gone lose their paths, changed policies are applied."""
-        same_most = self.intent.max_routes == intent.max_routes
-        self.intent = intent
-        self.loc.configure(intent.max_paths, intent.backup_routes, intent.max_routes or UNLIMITED)
+        edit, self.intent = replay.Edit(self.intent, intent), intent
+        self.loc.configure(_decision(intent), intent.backup_routes, intent.max_routes or UNLIMITED)
         wanted = {peer.id: peer for peer in intent.peers if not peer.degraded}
         for gone in self.sessions.keys() - wanted.keys():
             self._end(gone)
@@ -81,12 +82,9 @@ class Network:
                 continue
             if session.intent != peer:
                 session.beyond, session.rests_until = False, None
-            same_limit = session.intent.max_prefixes == peer.max_prefixes
+            missing = edit.gives_room(session.intent, peer, self._adjs(session))
             session.intent = peer
-            for adj in self.loc.adj_in.get(peer_id, {}).values():
-                # What had no room may have by now, when it is announced again.
-                adj.over_limit &= same_limit
-                adj.over_network &= same_most
+            self.limits_changed |= replay.wish(session, missing)
             self._apply_policy(session, session.policy.subject.device)
             self._measure(session)
 
@@ -102,7 +100,16 @@ class Network:
         policy = import_policy(self.intent, session.intent, device)
         if policy != session.policy:
             session.policy = policy
+            forgotten = [adj for adj in self._adjs(session) if adj.forgot]
             self.loc.reconsider(session.peer, policy)
+            replay.wish(session, forgotten)
+
+    def _adjs(self, session: Session) -> Collection[AdjRibIn]:
+        return self.loc.adj_in.get(session.peer, {}).values()
+
+    def take_refreshes(self) -> list[RequestRefresh]:
+        """What peers are to be asked to send again since the last call."""
+        return replay.take(self.sessions.values())
 
     def rests(self, peer: PeerId) -> bool:
         """Whether the peer announced more than it may, and is to have no session for a while."""
@@ -124,8 +131,8 @@ class Network:
         session.since, session.deadline = now, now + SYNC_TIME
         session.ended, session.end_of_rib_due = set(), True
         session.faults_told = 0
-        for adj in self.loc.adj_in.get(event.peer, {}).values():
-            adj.over_limit = adj.over_network = False
+        for adj in self._adjs(session):
+            adj.complete()
         for family in set(Family) - event.negotiated.families:
             self.loc.forget(event.peer, family)
         if session.stale_until is not None:
@@ -232,6 +239,7 @@ class Network:
             session.stale_until = None
         session.epoch, session.negotiated, session.decoder, session.paths = 0, None, None, None
         session.since, session.state, session.renewing = now, "idle", False
+        session.refreshes.clear()
         return True
 
     def failed_by(self, peer: PeerId, cause: DownCause) -> bool:
@@ -287,6 +295,9 @@ class Network:
     def tick(self, now: float) -> bool:
         """Let what is overdue happen; whether the network just came in sync."""
         for peer, session in self.sessions.items():
+            if session.next_refresh <= now and replay.wish(session, self._room_again(session)):
+                session.next_refresh = now + replay.PAUSE
+                self.limits_changed = True
             if session.rests_until is not None and session.rests_until <= now:
                 session.beyond, session.rests_until = False, None
                 self._at(peer, Level.BELOW)
@@ -334,6 +345,7 @@ class Network:
         """Times at which `tick` has, or had, something to do."""
         times = [s.stale_until for s in self.sessions.values() if s.stale_until is not None]
         times += [s.rests_until for s in self.sessions.values() if s.rests_until not in (None, inf)]
+        times += [s.next_refresh for s in self.sessions.values() if self._room_again(s)]
         if not self.in_sync:
             times += [s.deadline for s in self.sessions.values()]
         return times
@@ -343,7 +355,9 @@ class Network:
         self.limits_changed = False
         for peer, session in self.sessions.items():
             found = self._levels.get(peer, Level.BELOW)
-            yield from limits.peer_problem(session.intent, found, resting=session.rests_until is not None)
+            resting = session.rests_until is not None
+            deaf = session.negotiated is not None and not session.negotiated.route_refresh
+            yield from limits.peer_problem(session.intent, found, resting=resting, deaf=deaf)
         yield from limits.network_problem(self.intent, self._levels.get(None, Level.BELOW))
 
     def _look_at_limits(self, session: Session) -> bool:
@@ -359,8 +373,8 @@ class Network:
 
     def _measure(self, session: Session) -> Level:
         """How near its limit the peer is; the network's is looked at, too."""
-        adjs = self.loc.adj_in.get(session.peer, {}).values()
-        found = max((limits.peer_level(session.intent, adj) for adj in adjs), default=Level.BELOW)
+        levels = (limits.peer_level(session.intent, adj) for adj in self._adjs(session))
+        found = max(levels, default=Level.BELOW)
         self._at(session.peer, found)
         self._at(None, self._network_level())
         return found
@@ -368,6 +382,9 @@ class Network:
     def _at(self, peer: PeerId | None, found: Level) -> None:
         self.limits_changed |= found is not self._levels.get(peer, Level.BELOW)
         self._levels[peer] = found
+
+    def _room_again(self, session: Session) -> list[AdjRibIn]:
+        return replay.room_again(session, self._adjs(session), self.intent, self.loc.tables)
 
     def _network_level(self) -> Level:
         # Also when there is room again: what was left out is missing until it is announced once more.
@@ -405,6 +422,10 @@ class Network:
         self.loc.forget(peer)
         self._levels.pop(peer, None)
         self._at(None, self._network_level())
+
+
+def _decision(intent: NetworkIntent) -> Decision:
+    return Decision(intent.max_paths, intent.always_compare_med, intent.multipath_relax)
 
 
 def _complete(session: Session) -> bool:

@@ -7,8 +7,14 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """Stable names of what happens; logs, `status` and tests rely on them."""
+    """Stable names of what happens; logs, `events`, metrics and tests rely on them (docs/events.md)."""
 
+    STARTED = "daemon.started"
+    WARNING = "daemon.warning"
+    """What a part of the daemon logs that has no code of its own."""
+    RELOADED = "reload.applied"
+    RELOAD_IDLE = "reload.unchanged"
+    RELOAD_REFUSED = "reload.refused"
     CONFIG_APPLIED = "config.applied"
     CONFIG_REFUSED = "config.refused"
     DEGRADED = "object.degraded"
@@ -24,6 +30,7 @@ class Code(StrEnum):
     KERNEL_REFUSED = "kernel.refused"
     KERNEL_REPAIRED = "kernel.repaired"
     KERNEL_OVERRUN = "kernel.overrun"
+    REFUSED = "route.refused"
     ANNOUNCED = "route.announced"
     WITHDRAWN = "route.withdrawn"
     DRAINING = "node.draining"

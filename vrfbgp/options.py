@@ -23,6 +23,8 @@ class DaemonOptions:
     state_dir: Path = STATE_DIR
     compare_every: float | None = 300.0
     """Seconds in which all that is ours in the kernel is compared once; None: never."""
+    listen: str | None = None
+    """Where metrics and health are served (`observe/http.address_of`); None: nowhere."""
     log_format: str = "text"
     log_level: str = "info"
 

@@ -22,6 +22,7 @@ from vrfbgp.network import LOST, Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
 from vrfbgp.operations import AddRoute, AddRule, DeleteRule, ReplaceRoute, Step
+from vrfbgp.preflight import findings
 from vrfbgp.requests import ConfigureSpeaker, ResetSession, SessionConfig, SpeakerRequest
 from vrfbgp.session import session_config
 from vrfbgp.steering import gateway_rules, session_rule
@@ -75,7 +76,14 @@ class Planner:
             for network in networks.values()
             if not network.in_sync
         }
-        self.problems = tuple(problems)
+        self.problems = (*self._preflight(intent, networks), *problems)
+
+    def _preflight(self, intent: Intent, networks: Mapping[str, Network]) -> Iterator[Problem]:
+        """What on the node stands in the way."""
+        indices = {index for network in networks.values() for index in network.uplinks.reach.uplinks}
+        routes = sum(len(delta.desired) for delta in self._reconciler.slices.values())
+        uplinks = {self._host.name(index) for index in indices}
+        return findings(self._host.surroundings, intent, uplinks, routes)
 
     def place(self, network: Network) -> None:
         """Bring the network's desired routes up to date: before anybody compares them with the kernel's."""

@@ -20,15 +20,15 @@ class Problems:
         notes = [
             Note(
                 Code.NOTICE if problem.severity is Severity.NOTICE else Code.DEGRADED,
-                "",
-                str(problem),
+                problem.subject,
+                _words(problem),
                 warning=problem.severity is not Severity.NOTICE,
             )
             for problem in found
             if problem not in self.standing
         ]
         notes += [
-            Note(Code.HEALED, "", f"{problem.subject}: no longer {problem.reason}")
+            Note(Code.HEALED, problem.subject, f"no longer {problem.reason}")
             for problem in self.standing
             if problem not in found and problem.severity is not Severity.NOTICE
         ]
@@ -38,3 +38,8 @@ class Problems:
     def about(self, subject: str) -> list[Problem]:
         """The standing problems of one object."""
         return [problem for problem in self.standing if problem.subject == subject]
+
+
+def _words(problem: Problem) -> str:
+    where = f" ({problem.place})" if problem.place.file else ""
+    return f"{problem.text} [{problem.reason}]{where}"

@@ -10,19 +10,20 @@ from collections import Counter
 from collections.abc import Iterator, Set
 
 from vrfbgp.events import TableCounted
-from vrfbgp.fib.draft import Key
+from vrfbgp.fib.draft import Key, key_of
 from vrfbgp.fib.missing import Missing
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.rounds import Rounds
 from vrfbgp.intent import Problem, Reason, Severity
 from vrfbgp.model import RouteKey, Rule
 from vrfbgp.notes import Code, Note
+from vrfbgp.operations import Failure
 from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadTable
 
 DOUBT = 1.0
 """Seconds that an event may take."""
 TOLD = 20
-"""Lines that the repairs of one turn may cause."""
+"""Lines that the repairs of one turn, or the refusals of one batch, may cause."""
 
 
 class Repairs:
@@ -53,7 +54,7 @@ class Repairs:
     def undone(self, key: Key, now: float) -> None:
         """The kernel tells that somebody changed or deleted an object of ours."""
         self.found[kind(key)] += 1
-        self._note(f"{name(key)} was changed or deleted by somebody else; it is put right")
+        self._note(_table(key), f"{name(key)} was changed or deleted by somebody else; it is put right")
         self._contests.undone(key, now)
 
     def went(self, key: Key, devices: frozenset[int]) -> None:
@@ -113,7 +114,7 @@ class Repairs:
         for _, what, of_kind, wrong in (found for found in self._alleged if found[0] <= now):
             self.found[of_kind] += wrong
             self.missed += wrong
-            self._note(f"{what}: the comparison found {wrong} {of_kind} that were not right; now they are")
+            self._note(what, f"the comparison found {wrong} {of_kind} that were not right; now they are")
         self._alleged = [found for found in self._alleged if found[0] > now]
 
     def deadline(self, now: float) -> float | None:
@@ -149,11 +150,29 @@ class Repairs:
         notes, self._notes, self._untold = self._notes, [], 0
         return notes
 
-    def _note(self, text: str) -> None:
+    def _note(self, subject: str, text: str) -> None:
         if len(self._notes) < TOLD:
-            self._notes.append(Note(Code.KERNEL_REPAIRED, "", text, warning=True))
+            self._notes.append(Note(Code.KERNEL_REPAIRED, subject, text, warning=True))
         else:
             self._untold += 1
+
+
+def told_refused(failures: list[Failure]) -> list[Note]:
+    """What is told of operations that the kernel refused: of the first ones, what each was."""
+    return [
+        Note(
+            Code.KERNEL_REFUSED,
+            _table(key_of(failed.operation)),
+            f"{failed}; it is tried again",
+            warning=True,
+        )
+        for failed in failures[:TOLD]
+    ]
+
+
+def _table(key: Key) -> str:
+    """The subject of what is told of an object: a route's table."""
+    return f"table {key.table}" if isinstance(key, RouteKey) else ""
 
 
 def kind(key: Key) -> str:

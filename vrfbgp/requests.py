@@ -10,6 +10,16 @@ from vrfbgp.model import Family, IPAddress, IPNetwork, PeerId
 
 
 @dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the peer of a passive session is waited for, at the session's local address."""
+
+    ifindex: int
+    device: str
+    """Its name. Calls by other devices are not taken."""
+    port: int = 179
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConfig:
     """One neighbor of a speaker, everything decided. Times are in seconds."""
 
@@ -28,7 +38,22 @@ class SessionConfig:
     """Graceful Restart time that we announce; 0: the capability is not sent."""
     password: str | None = field(default=None, repr=False)
     ttl_security: int | None = None
+    """Hops to the peer, at most (RFC 5082)."""
     multihop: bool = True
+    listen: Listen | None = None
+    """The session is passive: it is the peer that connects (RFC 4271 8.1.1). None: we do."""
+
+    @property
+    def sent_ttl(self) -> int:
+        """RFC 5082 3: 255; RFC 4271 has no word on it, but eBGP over one hop is sent with 1."""
+        if self.ttl_security:
+            return 255
+        return 1 if not self.multihop and self.peer_as != self.local_as else 64
+
+    @property
+    def least_ttl(self) -> int:
+        """Segments that come with less are not the peer's (RFC 5082); 0: any may be."""
+        return 256 - self.ttl_security if self.ttl_security else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +69,7 @@ class ConfigureSpeaker:
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Send a route to one peer, next hop self. Kept by the speaker until it is withdrawn or ends."""
+    """Send a route to one peer. Kept by the speaker until it is withdrawn or ends."""
 
     peer: PeerId
     prefix: IPNetwork
@@ -54,7 +79,7 @@ class Announce:
     large_communities: tuple[tuple[int, int, int], ...] = ()
     prepend: tuple[int, ...] = ()
     next_hop: IPAddress | None = None
-    """None: self."""
+    """None: self, for a prefix of the session's own family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +99,14 @@ class SendEndOfRib:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRefresh:
+    """Ask a peer to send all it has once more (RFC 2918 3); one whose session begins anew does so unasked."""
+
+    peer: PeerId
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
 class ResetSession:
     """Send a NOTIFICATION with this code and close (RFC 4271 4.5); the speaker connects again."""
 
@@ -82,7 +115,7 @@ class ResetSession:
     subcode: int
 
 
-SpeakerRequest = ConfigureSpeaker | Announce | Withdraw | SendEndOfRib | ResetSession
+SpeakerRequest = ConfigureSpeaker | Announce | Withdraw | SendEndOfRib | RequestRefresh | ResetSession
 
 # -- to the readers of the kernel ----------------------------------------------------------------
 

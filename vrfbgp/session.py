@@ -9,7 +9,7 @@ from vrfbgp import limits
 from vrfbgp.events import DownCause, Negotiated
 from vrfbgp.intent import NetworkIntent, PeerIntent
 from vrfbgp.model import Family, PeerId
-from vrfbgp.requests import SessionConfig
+from vrfbgp.requests import Listen, SessionConfig
 from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.paths import Paths
 from vrfbgp.rib.policy import ImportPolicy
@@ -56,10 +56,19 @@ class Session:
     """The peer announced more than it may, and the session is ended for it."""
     rests_until: float | None = None
     """Until when there is no session for that reason."""
+    refreshes: set[Family] = field(default_factory=set)
+    """Families in which the peer is to be asked to send all it has again."""
+    next_refresh: float = 0.0
+    """When that may be asked for again without an edit's need."""
 
     @property
     def up(self) -> bool:
         return self.epoch > 0
+
+    def can_refresh(self, family: Family) -> bool:
+        """Whether the peer can be asked to send all it has in a family (RFC 2918 2)."""
+        agreed = self.negotiated
+        return agreed is not None and agreed.route_refresh and family in agreed.families
 
     @property
     def works(self) -> bool:
@@ -99,4 +108,7 @@ def session_config(peer: PeerIntent, attachment: Attachment) -> SessionConfig:
         password=peer.password,
         ttl_security=peer.ttl_security,
         multihop=peer.multihop or not attachment.on_link,
+        listen=None
+        if peer.listen_port is None
+        else Listen(attachment.ifindex, attachment.device, peer.listen_port),
     )

@@ -9,8 +9,8 @@ routes change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from vrfbgp.host import Connected, Host
 from vrfbgp.intent import NetworkIntent, PeerIntent, Problem, Reason, Severity, SourceMode
@@ -28,6 +28,8 @@ class Attachment:
     on_link: bool
     device: str = ""
     """The name of the device."""
+    other: IPAddress | None = None
+    """An address of ours in the other family, for a session that carries both; None: there is none."""
 
     @property
     def pair(self) -> tuple[IPAddress, IPAddress, int]:
@@ -59,7 +61,8 @@ def attach(network: NetworkIntent, host: Host) -> Uplinks:
             continue
         found = _attach_peer(network, peer, host, bootstrap)
         if isinstance(found, Attachment):
-            attachments[peer.id] = found
+            attachments[peer.id] = _carrying(peer, found, host, bootstrap)
+            problems += _uncarried(peer, attachments[peer.id])
         else:
             problems.append(found)
     uplinks = {attachment.ifindex for attachment in attachments.values()}
@@ -108,6 +111,32 @@ def _attach_peer(
     if isinstance(local, Problem):
         return local
     return Attachment(peer.id, ifindex, local, False, host.name(ifindex))
+
+
+def _carrying(
+    peer: PeerIntent, attachment: Attachment, host: Host, bootstrap: dict[Family, dict[Nlri, Inline]]
+) -> Attachment:
+    """What a session needs that carries the other family, too: the subnets that the link has in it, where the
+    peer's next hops are, and an address for ours. Link-local ones are left out: two links have the same."""
+    ifindex = attachment.ifindex
+    for family in peer.families - {Family.of(peer.id.address)}:
+        subnets = [c for c in _on_device(ifindex, family, host) if not c.prefix.is_link_local]
+        _add_connected(subnets, bootstrap)
+        own = [a.address for a in host.addresses if a.ifindex == ifindex and Family.of(a.address) is family]
+        own = sorted((a for a in own if not a.is_link_local), key=int)
+        other = peer.other_address if peer.other_address in host.local else None
+        attachment = replace(attachment, other=other or next(iter(own), None))
+    return attachment
+
+
+def _uncarried(peer: PeerIntent, attachment: Attachment) -> Iterator[Problem]:
+    """Whether the session can't carry IPv6 in fact. IPv4 may have IPv6 next hops."""
+    if peer.id.address.version == 4 and Family.IPV6 in peer.families and attachment.other is None:
+        text = (
+            f"its uplink {attachment.device} has no global IPv6 address, so no IPv6 prefix is announced over "
+            "this session, and none that comes is usable: give it an address, or take IPv6 out of families"
+        )
+        yield Problem(Severity.NOTICE, Reason.NO_SOURCE, f"BGPPeer {peer.name}", text)
 
 
 def _on_device(ifindex: int, family: Family, host: Host) -> list[Connected]:

@@ -111,10 +111,12 @@ def vrfbgp(*words: str) -> list[str]:
     return [sys.executable, "-m", "vrfbgp", *words]
 
 
-def command(namespace: Namespace, *words: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a command of the product to its end in a namespace."""
+def command(
+    namespace: Namespace, *words: str, prefix: tuple[str, ...] = (), timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of the product to its end in a namespace; `prefix` is a command that runs it."""
     return subprocess.run(
-        ["ip", "netns", "exec", namespace.name, *vrfbgp(*words)],
+        ["ip", "netns", "exec", namespace.name, *prefix, *vrfbgp(*words)],
         env={**os.environ, **environment()},
         capture_output=True,
         text=True,

@@ -52,6 +52,8 @@ class Router:
         self.peer_as = peer_as
         self.listen = tuple(listen)
         self.hops = hops
+        self.port = 179
+        """That it listens on, from its next start on."""
         self.graceful_restart = 0
         """Seconds for which neighbors are asked to keep its routes, from its next start on; 0: not at all."""
         self.directory = namespace.directory / f"frr-{namespace.role}"
@@ -76,6 +78,8 @@ class Router:
             command += ["-f", str(self.directory / f"{daemon}.conf"), "-z", str(zebra_socket)]
             command += ["-i", str(self.directory / f"{daemon}.pid"), "--vty_socket", str(self.directory)]
             command += ["--log", "stdout"]
+            if daemon == "bgpd":
+                command += ["-p", str(self.port)]
             if daemon == "zebra" and self.graceful_restart:
                 command += ["-K", str(self.graceful_restart)]
             self._processes.append(self.namespace.start(daemon, *command))
@@ -251,6 +255,11 @@ class Router:
             }
             if hops:
                 found[prefix] = hops
+        return found
+
+    def neighbor(self, address: str) -> dict[str, Any]:
+        """All that it tells of one neighbor; nothing if it has no such neighbor."""
+        found: dict[str, Any] = self.ask(f"show bgp neighbors {address}").get(address, {})
         return found
 
     def sessions_begun(self, address: str) -> int:

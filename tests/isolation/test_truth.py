@@ -21,6 +21,7 @@ NOT_TOLD = {
     "P23-fight-over-one-of-two": "somebody who undoes every repair is met seldom",
     "P23-unseen": "what nobody tells is found by a comparison, later",
     "P24-device-made-anew": "a session that is reset for the device's sake keeps its paths",
+    "X11-what-was-left-out-is-asked-for": "limits on how much is learned",
     "route-refresh": "what a refresh leaves out goes (RFC 7313)",
     "session-rubbish": "the peer's own octets are wrong",
 }

@@ -28,6 +28,7 @@ from typing import Any, TypeVar
 from vrfbgp.events import SessionUp, SpeakerEvent, SpeakerStarted, Updates
 from vrfbgp.model import Family, PeerId
 from vrfbgp.requests import SessionConfig
+from vrfbgp.speaker.listen import Listeners
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.process import Speaker
 
@@ -211,14 +212,14 @@ async def until(condition: Callable[[], Any], what: str, seconds: float = 20.0) 
 class Witness:
     """A speaker and all the events it gave."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, listeners: Listeners | None = None) -> None:
         self.lab = lab
         self.events: list[SpeakerEvent] = []
         self.gate = asyncio.Event()
         """While it is not set, the consumer is behind."""
         self.gate.set()
         self.nursery = Nursery(lab.program())
-        self.speaker = Speaker("red", lab.directory / "run", self._take, self.nursery)
+        self.speaker = Speaker("red", lab.directory / "run", self._take, self.nursery, listeners)
 
     def _take(self, event: SpeakerEvent) -> Awaitable[Any] | None:
         self.events.append(event)
@@ -251,9 +252,9 @@ class Witness:
 
 
 @contextlib.asynccontextmanager
-async def witness(lab: Lab) -> AsyncIterator[Witness]:
+async def witness(lab: Lab, listeners: Listeners | None = None) -> AsyncIterator[Witness]:
     """A speaker for a test, which ends with it."""
-    one = Witness(lab)
+    one = Witness(lab, listeners)
     try:
         yield one
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labs.netns.manifests import bgp, bgp_filter
+from labs.netns.manifests import OURS, bgp, bgp_filter
 from labs.netns.topology import SERVED
 from labs.netns.waiting import wait_for
 from tests.netns.world import World
@@ -88,6 +88,13 @@ def test_p16_an_edit_applies_to_what_was_received_without_a_new_session(world: W
     world.red.router.announce("192.0.2.0/24", "198.51.100.0/24", communities=["65000:1"])
     told = wait_refused(world, "192.0.2.0/24")
     assert (told["reason"], told["rule"]) == ("filter", "red-in importV4[1]")
+    received = world.daemon.ask_json("routes", "red", "--received")["received"]
+    assert {row["prefix"]: (row["state"], row["reason"], row["rule"]) for row in received} == {
+        SERVED: ("best", None, None),
+        "192.0.2.0/24": ("refused", "filter", "red-in importV4[1]"),
+        "198.51.100.0/24": ("refused", "filter", "red-in importV4[1]"),
+    }
+    assert "red-in importV4[1]" in world.daemon.ask("routes", "red", "--received").stdout
     assert learned(world) == {SERVED}
     tagging = within("192.0.2.0/24", operations=[{"addCommunity": {"value": "65000:7"}}])
     world.config.save("filters.yaml", bgp_filter("red-in", importV4=[within("105.0.0.0/8"), tagging, NONE]))
@@ -120,10 +127,11 @@ def test_p16_export_rules_and_prefix_advertisements_decide_what_the_router_hears
         ),
     )
     add = [{"addCommunity": {"value": "65000:7"}}, {"prependASPath": {"prefix": [65010, 65011]}}]
+    add += [{"setMED": {"value": 50}}, {"setPriority": {"value": 512}}]
     loud = bgp_filter(
         "red-out", exportV4=[within("10.50.0.2/32", communities={"values": ["65000:50"]}, operations=add)]
     )
-    world.config.save("filters.yaml", loud)
+    world.config.save("filters.yaml", {**loud, "apiVersion": OURS})
     world.start()
 
     def heard() -> dict[str, Any]:
@@ -137,6 +145,7 @@ def test_p16_export_rules_and_prefix_advertisements_decide_what_the_router_hears
             and path["community"]["list"] == ["65000:7", "65000:50"]
             and path["largeCommunity"]["list"] == ["65000:1:50"]
             and path["aspath"]["string"] == "65010 65011"
+            and (path["metric"], path["locPrf"]) == (50, 2**31 - 1 - 512)
         )
 
     wait_for(as_told, describe=lambda: f"communities and AS path; heard {heard()}")

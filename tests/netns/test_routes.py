@@ -93,6 +93,18 @@ def test_p10_equal_paths_make_one_ecmp_route_also_of_different_neighbour_as(worl
     route = world.wait_route(world.red, PREFIX, first, second)
     assert {hop["dev"] for hop in route["nexthops"]} == {world.red.uplink}
     assert {hop["weight"] for hop in route["nexthops"]} == {1}
+    # They differ by their AS_PATH, and then by their MED, which compares between ASes only if told to.
+    edited = {"api_version": OURS, "multipathRelax": "Disabled"}
+    world.config.save("networks.yaml", network("red", 500, **edited), network("yellow", 501))
+    world.wait_route(world.red, PREFIX, first)
+    world.red.routers[1].announce(PREFIX, med=7)
+    world.red.routers[2].announce(PREFIX, med=6)
+    edited = {"api_version": OURS, "alwaysCompareMED": "Enabled"}
+    world.config.save("networks.yaml", network("red", 500, **edited), network("yellow", 501))
+    world.wait_route(world.red, PREFIX, second)
+    world.config.save("networks.yaml", network("red", 500), network("yellow", 501))
+    world.wait_route(world.red, PREFIX, first, second)
+    assert all(router.sessions_begun(world.red.node_address) == 1 for router in world.red.routers)
 
 
 def test_p10_equal_paths_also_of_one_neighbour_as(world: World) -> None:

@@ -17,15 +17,15 @@ def hang_up(world: World) -> None:
 def test_sighup_reads_the_config_at_once_and_says_what_came_of_it(working: World) -> None:
     world = working
     hang_up(world)
-    world.wait_logged("reload by SIGHUP", "the config has not changed")
+    world.wait_logged("by SIGHUP", "the config has not changed")
     world.config.save("bad.yaml", "kind: ExternalNetwork\nspec: [")
     hang_up(world)
-    line = world.wait_logged("reload by SIGHUP", "the config is refused, the one before still runs")
+    line = world.wait_logged("by SIGHUP", "the config is refused, the one before still runs")
     assert "bad.yaml" in line
     world.config.remove("bad.yaml")
     world.config.save("gateways.yaml", gateway("red", ["yellow"], RED), gateway("yellow", ["yellow"], YELLOW))
     hang_up(world)
     world.wait_steering(RED, (102, "501"), (103, "unreachable"))
-    wait_for(lambda: world.daemon.log().count("reload by SIGHUP") == 3, describe="the third is told")
+    wait_for(lambda: world.daemon.log().count("by SIGHUP") == 3, describe="the third is told")
     world.wait_outcome("red", "yellow")
     assert world.red.router.sessions_begun("172.16.1.10") == 1

@@ -150,7 +150,7 @@ def test_what_it_says_when_it_can_not_begin_is_told(tmp_path: Path) -> None:
     async def scenario() -> None:
         nursery = Nursery(("sh", "-c", "echo another exabgp >&2; exit 3", "sh"))
         with open(os.devnull) as nothing, pytest.raises(NoSpeaker, match="another exabgp") as refusal:
-            await nursery.start(nothing.fileno(), nothing.fileno(), 0, tmp_path)
+            await nursery.start(nothing.fileno(), nothing.fileno(), nothing.fileno(), 0, tmp_path)
         assert refusal.value.status == 3
         assert nursery.pid is None
         await nursery.close()
@@ -195,7 +195,7 @@ def test_who_is_cancelled_just_as_the_speaker_is_born_is_cancelled(
         nursery = Nursery()
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            start = nursery.start(theirs.fileno(), 2, 0, tmp_path / "none")
+            start = nursery.start(theirs.fileno(), 2, theirs.fileno(), 0, tmp_path / "none")
             waiting = asyncio.create_task(start)
             with pytest.raises(asyncio.CancelledError):
                 await waiting

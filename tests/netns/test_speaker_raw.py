@@ -219,6 +219,22 @@ def test_route_refresh_is_answered_and_its_demarcations_are_told_in_order(lab: L
     asyncio.run(scenario())
 
 
+def test_a_plain_route_refresh_is_answered_without_demarcations(lab: Lab) -> None:
+    """RFC 2918: the peer can't do enhanced ones."""
+
+    async def scenario() -> None:
+        async with acquainted(lab, FAMILIES + ASN4 + capability(2)) as (peer, speaker):
+            up = await speaker.expect(SessionUp)
+            assert (up.negotiated.route_refresh, up.negotiated.enhanced_refresh) == (True, False)
+            speaker.speaker.send(Announce(PEER, ip_network("10.50.0.2/32")))
+            announced = await peer.read()
+            assert announced[0] == 2
+            peer.writer.write(message(5, b"\0\1\0\1"))
+            assert await peer.read() == announced
+
+    asyncio.run(scenario())
+
+
 def test_a_reset_is_a_notification_even_with_graceful_restart(lab: Lab) -> None:
     async def scenario() -> None:
         async with acquainted(lab, CAPABILITIES) as (peer, speaker):
@@ -623,5 +639,39 @@ def test_a_change_reaches_a_peer_that_never_answers(lab: Lab) -> None:
                 assert (await speaker.expect(SessionUp)).peer.port == 1790
                 down = await speaker.expect(SessionDown)
                 assert (down.peer, down.cause.kind) == (PEER, DownKind.CONFIGURED)
+
+    asyncio.run(scenario())
+
+
+# -- two peers at one address --------------------------------------------------------------------
+
+
+def test_two_ports_of_one_address_are_two_peers(lab: Lab) -> None:
+    """What is announced, reset and removed is that of the one peer."""
+
+    async def scenario() -> None:
+        first, second = session(), session(port=1790)
+        with raw_peer(lab) as one, raw_peer(lab, port=1790) as other:
+            async with witness(lab) as speaker:
+                speaker.speaker.configure((first, second))
+                for peer, config in ((one, first), (other, second)):
+                    await peer.open(CAPABILITIES)
+                    await speaker.expect(SessionUp, peer=config.peer)
+                speaker.speaker.send(Announce(first.peer, ip_network("10.50.0.2/32")))
+                speaker.speaker.send(Announce(second.peer, ip_network("10.50.0.4/32")))
+                for peer, host in ((one, 2), (other, 4)):
+                    kind, body = await peer.read()
+                    assert kind == 2
+                    assert body.endswith(bytes((32, 10, 50, 0, host)))
+                one.writer.write(update(1))
+                await speaker.expect(Updates, peer=first.peer)
+                speaker.speaker.send(ResetSession(second.peer, 6, 4))
+                assert await other.notification() == b"\6\4"
+                await speaker.expect(SessionDown, peer=second.peer)
+                speaker.speaker.configure((first,))
+                await speaker.speaker.settled()
+                one.writer.write(update(2))
+                await until(lambda: update(2) in speaker.octets(), "the one goes on")
+                assert one.accepted == 1
 
     asyncio.run(scenario())

@@ -167,6 +167,11 @@ class FakeKernel:
         self._failures.clear()
         self.crash_before = None
 
+    @property
+    def failing(self) -> bool:
+        """Whether operations are to be refused."""
+        return bool(self._failures)
+
     def _fail(self, operation: Operation) -> None:
         for place, (kind, number, times) in enumerate(self._failures):
             if isinstance(operation, kind):

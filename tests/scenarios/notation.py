@@ -3,9 +3,9 @@
 A config is written one object a line; peers belong to the network above them:
 
     network red 500 dev eth1 [open] [max-paths=2] [backup-routes=off] [metric=30000]
-         [bootstrap=10.0.0.0/8,172.16.1.1,eth1] [refuse=10.244.0.0/16,...] [no-default-route]
+         [bootstrap=10.0.0.0/8,172.16.1.1,eth1] [max-routes=4] [refuse=10.244.0.0/16,...] [no-default-route]
     peer 172.16.1.140 as 64501 [local-as=64512] [source=172.16.1.10] [interface=eth1] [reachable-by=A]
-         [hold=30] [allow-own-as=1] [families=46] [no-secret] [reject=192.0.2.0/24,...]
+         [hold=30] [allow-own-as=1] [families=46] [no-secret] [drop-beyond=2] [reject=192.0.2.0/24,...]
     gateway red 10.50.0.2/31,2001:db8:50::/127 = red yellow [unexported] [isolated]
     cluster 10.244.0.0/16
     priority 200
@@ -26,9 +26,11 @@ from vrfbgp.filters import FilterRule, Operator, PrefixMatch
 from vrfbgp.intent import (
     GatewayIntent,
     Intent,
+    LimitAction,
     NetworkIntent,
     PeerFilters,
     PeerIntent,
+    PrefixLimit,
     Problem,
     Reason,
     Severity,
@@ -59,7 +61,15 @@ from vrfbgp.operations import (
     ReplaceNexthop,
     ReplaceRoute,
 )
-from vrfbgp.requests import Announce, ConfigureSpeaker, ResetSession, SendEndOfRib, SpeakerRequest, Withdraw
+from vrfbgp.requests import (
+    Announce,
+    ConfigureSpeaker,
+    RequestRefresh,
+    ResetSession,
+    SendEndOfRib,
+    SpeakerRequest,
+    Withdraw,
+)
 
 
 @dataclass
@@ -113,6 +123,7 @@ def _network(words: list[str], options: dict[str, str]) -> NetworkIntent:
         max_paths=int(options.get("max-paths", 16)),
         backup_routes=options.get("backup-routes") != "off",
         metric=int(options.get("metric", METRIC)),
+        max_routes=int(options["max-routes"]) if "max-routes" in options else None,
         refused_ranges=tuple(map(ip_network, filter(None, options.get("refuse", "").split(",")))),
         default_route="no-default-route" not in options,
     )
@@ -137,6 +148,9 @@ def _peer(network: str, words: list[str], options: dict[str, str]) -> PeerIntent
         families=frozenset(both[digit] for digit in options.get("families", own)),
         hold_time=int(options.get("hold", 90)),
         allowed_local_as=int(options.get("allow-own-as", 0)),
+        max_prefixes=PrefixLimit(int(options["drop-beyond"]), LimitAction.DROP)
+        if "drop-beyond" in options
+        else None,
         filters=_filters(options.get("reject", "")),
         degraded=(problem,) if "no-secret" in options else (),
     )
@@ -238,11 +252,13 @@ def request_in_words(request: SpeakerRequest) -> str:
                 for s in sessions
             ]
             return f"speaker {network}: " + (", ".join(sorted(held)) or "ends")
-        case Announce(peer, prefix):
-            return f"announce {prefix} to {peer}"
+        case Announce(peer, prefix, next_hop=next_hop):
+            return f"announce {prefix} to {peer}" + (f" via {next_hop}" if next_hop is not None else "")
         case Withdraw(peer, prefix):
             return f"withdraw {prefix} from {peer}"
         case SendEndOfRib(peer, family):
             return f"end-of-rib {family.name.lower()} to {peer}"
+        case RequestRefresh(peer, family):
+            return f"refresh {family.name.lower()} of {peer}"
         case ResetSession(peer, code, subcode):
             return f"reset {peer} {code}/{subcode}"

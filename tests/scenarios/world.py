@@ -26,6 +26,8 @@ from vrfbgp.events import (
     Event,
     Negotiated,
     PeerRestart,
+    Refresh,
+    RefreshPhase,
     SessionDown,
     SessionUp,
     SpeakerExited,
@@ -44,6 +46,7 @@ from vrfbgp.requests import (
     ReadRules,
     ReadTable,
     ReadTables,
+    RequestRefresh,
     SessionConfig,
     SpeakerRequest,
     Withdraw,
@@ -152,7 +155,10 @@ class World:
             local_address=session.local_address,
             hold_time=session.hold_time,
             families=session.families,
+            extended_next_hop=session.families == frozenset(Family) and peer.address.version == 6,
             restart=graceful,
+            route_refresh=True,
+            enhanced_refresh=True,
         )
         self.post(SessionUp(peer, self._epoch, negotiated))
         for prefix, attributes in router.announced.items():
@@ -272,7 +278,18 @@ class World:
                 self.speakers[peer.network].announced.add((peer, str(prefix)))
             case Withdraw(peer, prefix) if peer in self._sessions(peer):
                 self.speakers[peer.network].announced.discard((peer, str(prefix)))
+            case RequestRefresh(peer, family):
+                self._refresh(peer, family)
         self.promises.check()
+
+    def _refresh(self, peer: PeerId, family: Family) -> None:
+        """The router sends all it has again, and says where that begins and ends (RFC 7313)."""
+        epoch = self.speakers[peer.network].up.get(peer, 0)
+        self.post(Refresh(peer, epoch, family, RefreshPhase.BEGIN))
+        for prefix, attributes in self.routers[peer].announced.items():
+            if self.family(prefix) is family:
+                self.send(peer, wire.update([prefix], **attributes))  # type: ignore[arg-type]
+        self.post(Refresh(peer, epoch, family, RefreshPhase.END))
 
     def _sessions(self, peer: PeerId) -> dict[PeerId, SessionConfig]:
         speaker = self.speakers.get(peer.network)

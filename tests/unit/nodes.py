@@ -27,8 +27,7 @@ from vrfbgp.events import (
     TablesRead,
     Updates,
 )
-from vrfbgp.fib.draft import Key
-from vrfbgp.fib.reconciler import key_of
+from vrfbgp.fib.draft import Key, key_of
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, PeerIntent, SourceMode
 from vrfbgp.model import (
     PROTOCOL,
@@ -43,6 +42,7 @@ from vrfbgp.model import (
     Rule,
     nlri_of,
 )
+from vrfbgp.notes import Note
 from vrfbgp.operations import (
     AddNexthop,
     AddRoute,
@@ -142,6 +142,8 @@ class Node:
         self.nexthops: dict[int, KernelNexthop] = {}
         self.refuses: dict[Key, int] = dict(refuses or {})
         """Route keys, rules or next hop ids that the kernel says no to, with the errno."""
+        self.notes: list[Note] = []
+        """All that was told."""
         self._epoch = 0
         self.core.handle(ConfigLoaded(wanted or intent()), self.now)
         self.settle()
@@ -152,6 +154,7 @@ class Node:
             while (effects := self.core.effects(self.now)).urgent:
                 for deletion in effects.urgent:
                     self._apply(deletion)
+            self.notes += effects.notes
             if effects.operations:
                 single = (op for step in effects.operations for op in expanded(step))
                 failures = tuple(failure for op in single if (failure := self._apply(op)))

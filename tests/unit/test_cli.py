@@ -17,12 +17,15 @@ from typer.testing import CliRunner, Result
 
 from tests.unit.nodes import RED, Node
 from vrfbgp import __version__, itself
-from vrfbgp.cli import NO_DAEMON, app
+from vrfbgp.cli import app, follow
+from vrfbgp.cli.asking import NO_DAEMON
 from vrfbgp.control import SOCKET, Control
 from vrfbgp.events import DrainAsked, DrainUndone
+from vrfbgp.journal import Journal
 from vrfbgp.model import IPAddress, KernelRoute
 from vrfbgp.options import DaemonOptions
-from vrfbgp.views import answer
+from vrfbgp.show import screen
+from vrfbgp.views import answer, events
 
 MANIFESTS = """\
 apiVersion: projectcalico.org/v3
@@ -81,6 +84,7 @@ class Daemon:
         self.reloaded: dict[str, Any] = {"changed": True, "refused": []}
         self.kept = True
         """Whether the word to drain outlives this daemon."""
+        self.journal = Journal(1000.0)
         self.goes_on = True
         """Whether anything comes of it."""
         self._ready = threading.Event()
@@ -109,6 +113,8 @@ class Daemon:
             word = DrainUndone() if request.get("undo") else DrainAsked(request.get("wait", 0.0))
             self.node.core.handle(word, self.node.now)
             return {"kept": self.kept, "wait": 0.0}
+        if request["command"] == "events":
+            return events(self.node.core, self.journal, request)
         if request["command"] == "drain-state" and self.goes_on:
             self.node.now += 1
             self.node.settle()
@@ -162,6 +168,7 @@ def test_all_of_it_can_be_said_by_the_environment(options: list[Any]) -> None:
         VRFBGP_LABELS="a=1,b=2",
         VRFBGP_RUN_DIR="/r",
         VRFBGP_STATE_DIR="/s",
+        VRFBGP_LISTEN="[::1]:9179",
         VRFBGP_LOG_FORMAT="json",
         VRFBGP_LOG_LEVEL="warning",
     )
@@ -169,7 +176,7 @@ def test_all_of_it_can_be_said_by_the_environment(options: list[Any]) -> None:
     assert given.config == (Path("/a"), Path("/b"))
     assert (given.node, given.labels) == ("n", {"a": "1", "b": "2"})
     assert (given.run_dir, given.state_dir) == (Path("/r"), Path("/s"))
-    assert (given.log_format, given.log_level) == ("json", "warning")
+    assert (given.listen, given.log_format, given.log_level) == ("[::1]:9179", "json", "warning")
 
 
 def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
@@ -183,8 +190,12 @@ def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
         ("run",),
         ("run", "--config", "/a", "--label", "novalue"),
         ("run", "--config", "/a", "--label", "=x"),
+        ("run", "--config", "/a", "--listen", "everywhere"),
         ("run", "--config", "/a", "--log-format", "xml"),
         ("run", "--config", "/a", "--log-level", "loud"),
+        ("routes", "red", "--best", "--installed"),
+        ("routes", "red", "--refused", "--state", "best"),
+        ("routes", "red", "--longer"),
         ("explain", "red"),
         ("explain", "--from", "10.0.0.1", "red", "10.0.0.0/8"),
         ("routes",),
@@ -206,7 +217,7 @@ def test_the_daemon_holds_neither_the_command_line_nor_what_reads_the_config() -
 
 def loaded_by(module: str) -> list[str]:
     """The large libraries that it brings, but what parses the command line in the module that does."""
-    large = {"rich", "pydantic", "pyroute2", "ruamel", "exabgp"}
+    large = {"rich", "pydantic", "pyroute2", "ruamel", "exabgp", "prometheus_client"}
     if module != "vrfbgp.cli":
         large.add("typer")
     script = f"import sys, {module}; print(*({large} & set(sys.modules)))"
@@ -218,7 +229,7 @@ def test_version_and_help() -> None:
     assert vrfbgp("--version").output == f"vrfbgp {__version__}\n"
     help_ = vrfbgp("--help")
     assert help_.exit_code == 0
-    for command in ("run", "check", "status", "routes", "explain", "reload", "drain"):
+    for command in ("run", "check", "status", "routes", "explain", "reload", "drain", "events"):
         assert command in help_.output
 
 
@@ -288,7 +299,8 @@ def test_check_takes_its_paths_from_the_environment(manifests: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("status",), ("routes", "red"), ("explain", "red", "10.0.0.0/8"), ("reload",), ("drain",)]
+    "words",
+    [("status",), ("routes", "red"), ("explain", "red", "10.0.0.0/8"), ("reload",), ("drain",), ("events",)],
 )
 def test_without_a_daemon_they_say_what_to_do_and_end_with_3(words: tuple[str, ...], tmp_path: Path) -> None:
     done = vrfbgp(*words, "--run-dir", tmp_path)
@@ -302,6 +314,52 @@ def test_status_is_told_as_a_table_and_as_json(daemon: Daemon) -> None:
     assert "red-1" in vrfbgp("status", "--run-dir", daemon.run_dir).stdout
     told = json.loads(vrfbgp("status", "--json", VRFBGP_RUN_DIR=str(daemon.run_dir)).stdout)
     assert [network["name"] for network in told["networks"]] == ["red", "yellow"]
+
+
+def test_status_that_is_watched_is_told_again_until_it_is_interrupted(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(screen.time, "sleep", sleep)
+    done = vrfbgp("status", "--watch", "--json", "--run-dir", daemon.run_dir)
+    assert done.exit_code == 0
+    assert [json.loads(line)["node"] for line in done.stdout.splitlines()] == ["node-1"] * 3
+    assert "\x1b" not in done.stdout, "nothing is cleared and coloured but a terminal"
+
+
+def test_events_are_a_line_each_and_as_json_an_object_each(daemon: Daemon) -> None:
+    daemon.journal.write(1000.0, "peer.up", "peer red/192.0.2.1", "hold\ntime \x1b[31m90 s", warning=False)
+    daemon.journal.write(1001.0, "peer.down", "peer yellow/192.0.2.1", "x" * 300, warning=True)
+    first, second = vrfbgp("events", "--run-dir", daemon.run_dir).stdout.splitlines()
+    assert first.endswith("peer.up peer red/192.0.2.1: hold time \\x1b[31m90 s")
+    assert second.endswith("x" * 300)
+    told = vrfbgp("events", "--json", "--network", "red", "--code", "peer.*", "--run-dir", daemon.run_dir)
+    assert [json.loads(line)["number"] for line in told.stdout.splitlines()] == [1]
+    assert vrfbgp("events", "--network", "blue", "--run-dir", daemon.run_dir).exit_code == 1
+    assert len(vrfbgp("events", "-n", 1, "--run-dir", daemon.run_dir).stdout.splitlines()) == 1
+
+
+def test_events_that_are_forgotten_are_told_apart(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon.journal = Journal(1000.0, kept=2)
+    daemon.journal.write(1000.0, "a", "", "", warning=False)
+
+    def sleep(_: float) -> None:
+        if len(daemon.asked) > 1:
+            raise KeyboardInterrupt
+        for _ in range(5):
+            daemon.journal.write(1000.0, "b", "", "", warning=False)
+
+    monkeypatch.setattr(follow.time, "sleep", sleep)
+    done = vrfbgp("events", "--follow", "--json", "--run-dir", daemon.run_dir)
+    assert done.exit_code == 0, done.output
+    assert [json.loads(line)["number"] for line in done.stdout.splitlines()] == [1, 5, 6]
+    assert "3 events in between" in done.stderr
 
 
 def test_routes_are_put_together_from_pages(daemon: Daemon) -> None:
@@ -318,14 +376,17 @@ def test_routes_are_put_together_from_pages(daemon: Daemon) -> None:
     assert len(told("--limit", 12)["routes"]) == 12
     assert told("--limit", 12)["next"] is not None
     assert len(told("--within", "105.8.16.0/20")["routes"]) == 14
+    assert len(told("--prefix", "105.8.16.0/20", "--longer")["routes"]) == 14
+    assert len(told("--prefix", "105.8.16.0/24")["routes"]) == 1
+    assert len(told("--installed")["routes"]) == 31
+    assert len(told("--best")["received"]) == 30
+    assert told("--refused")["received"] == []
     assert told("--state", "unused")["routes"] == []
     assert "--limit" in vrfbgp("routes", "red", "--limit", 12, "--run-dir", daemon.run_dir).stdout
 
 
 def test_all_routes_are_asked_for_page_by_page(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vrfbgp import cli
-
-    monkeypatch.setattr(cli, "LARGEST_PAGE", 10)
+    monkeypatch.setattr("vrfbgp.cli.look.LARGEST_PAGE", 10)
     daemon.node.up(RED)
     daemon.node.learns(RED, *(f"105.8.{number}.0/24" for number in range(30)))
     done = vrfbgp("routes", "red", "--limit", 0, "--json", "--run-dir", daemon.run_dir)
@@ -396,7 +457,7 @@ def test_drain_waits_for_the_end_and_undo_takes_it_back(daemon: Daemon) -> None:
 def test_a_drain_that_does_not_end_is_told_and_ends_with_1(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vrfbgp.cli.DRAIN_PATIENCE", 0.2)
+    monkeypatch.setattr("vrfbgp.cli.act.DRAIN_PATIENCE", 0.2)
     daemon.goes_on = daemon.kept = False
     done = vrfbgp("drain", "--run-dir", daemon.run_dir)
     assert done.exit_code == 1

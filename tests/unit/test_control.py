@@ -145,9 +145,10 @@ def test_no_more_than_so_many_are_answered_at_once(tmp_path: Path) -> None:
     assert 1 < most <= control.CONNECTIONS
 
 
-def test_only_owner_and_group_may_connect(tmp_path: Path) -> None:
-    before = os.umask(0o077)
-    os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o022, 0o027])
+def test_only_owner_and_group_may_connect(tmp_path: Path, umask: int) -> None:
+    """To connect is to write (unix(7)): the group needs both, whatever the umask."""
+    before = os.umask(umask)
     try:
         run_dir = tmp_path / "run"
         modes = serve(run_dir, client=lambda: (os.stat(run_dir).st_mode, os.stat(run_dir / SOCKET).st_mode))

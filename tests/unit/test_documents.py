@@ -9,6 +9,7 @@ import pytest
 
 from vrfbgp.config.schema.effect import Effect, inner_model, table
 from vrfbgp.config.schema.kinds import KINDS, Kind
+from vrfbgp.verify.findings import Finding, Flaw
 
 PROJECT = Path(__file__).resolve().parents[2]
 CONFIGURATION = (PROJECT / "docs" / "configuration.md").read_text()
@@ -47,3 +48,16 @@ def test_links_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", document.read_text()):
         if not target.startswith("https://"):
             assert (document.parent / target).exists(), target
+
+
+def test_the_page_on_isolation_names_tests_that_exist_and_each_flaw() -> None:
+    page = (PROJECT / "docs" / "isolation.md").read_text()
+    sources = "\n".join(path.read_text() for path in PROJECT.glob("tests/**/test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", page))
+    assert named
+    assert [name for name in sorted(named) if f"def {name}(" not in sources] == []
+    for path in re.findall(r"`(tests/[\w./-]+)`", page):
+        assert (PROJECT / path).exists(), path
+    for flaw in Flaw:
+        finding = Finding(flaw, "", "", "")
+        assert f"| `{flaw}` | {finding.weight} | " in page

@@ -17,6 +17,7 @@ from vrfbgp.intent import NetworkIntent, Place, Problem, Reason, Severity
 from vrfbgp.model import METRIC, Family, Link, RouteKey, nlri_of
 from vrfbgp.show.check import show_check
 from vrfbgp.show.explain import show_flow, show_prefix
+from vrfbgp.show.plan import show_plan
 from vrfbgp.show.routes import show_routes
 from vrfbgp.show.status import show_status
 from vrfbgp.show.tables import Page, duration, plain
@@ -223,6 +224,52 @@ def test_check_of_a_refused_config_says_so_and_shows_no_effect() -> None:
     assert "b.yaml:7" in text
     assert "node-1" not in text
     assert text.endswith("This config is refused: a running daemon keeps the one before.\n")
+
+
+def test_a_plan_tells_sessions_first_and_operations_only_if_asked_for() -> None:
+    session = {"network": "red", "peer": "172.16.1.140", "as": 64512}
+    found = {
+        "refused": [],
+        "empty": False,
+        "settled": False,
+        "sessions": {"begin": [], "restart": [session | {"changed": ["hold_time"]}], "end": [], "stay": 3},
+        "rules": {"add": ["102: from 10.50.0.2/31 lookup 511"], "delete": []},
+        "tables": [{"table": 511, "family": "ipv4", "network": "red", "add": 7, "replace": 0, "delete": 0}],
+        "announcements": {
+            "announce": [],
+            "withdraw": [{"network": "red", "peer": "172.16.1.140", "prefix": "10.50.0.2/32"}],
+        },
+        "refreshes": [{"network": "red", "peer": "172.16.1.140", "family": "ipv4"}],
+        "problems": [],
+        "operations": ["add route 192.0.2.0/24 table 511 metric 20000 nhid 5"],
+        "left_off": 1,
+    }
+    brief = printed(lambda page, plan: show_plan(page, plan, verbose=False), found)
+    assert (
+        brief
+        == """\
+Sessions: 1 change, 3 stay as they are
+  SESSION   NETWORK  PEER             AS  BECAUSE OF
+  restarts  red      172.16.1.140  64512  hold_time
+
+Rules
+  + 102: from 10.50.0.2/31 lookup 511
+
+Routes
+  TABLE  FAMILY  NETWORK  ADD  REPLACE  DELETE
+    511  ipv4    red        7        0       0
+
+Announcements
+            NETWORK  PEER          PREFIX
+  withdraw  red      172.16.1.140  10.50.0.2/32
+
+red/172.16.1.140 is asked to send all ipv4 routes again.
+
+The daemon is busy: what it waits for may be missing here. Ask again when it is done.
+"""
+    )
+    long = printed(lambda page, plan: show_plan(page, plan, verbose=True), found)
+    assert "  add route 192.0.2.0/24 table 511 metric 20000 nhid 5\n  and 1 more\n" in long
 
 
 # -- what does not fit -----------------------------------------------------------------------------

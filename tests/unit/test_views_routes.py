@@ -57,6 +57,14 @@ def test_learned_bootstrap_and_unusable_prefixes_are_told_in_the_order_of_addres
     assert found["198.51.100.0/24"]["reason"] == "next-hop-unresolved"
 
 
+def test_one_prefix_is_looked_up(node: Node) -> None:
+    node.learns(RED, "192.0.2.0/24", "105.8.0.0/16", "105.8.0.0/24")
+    assert set(rows(node, prefix=ip_network("105.8.0.0/16"))) == {"105.8.0.0/16"}
+    assert set(rows(node, prefix=ip_network("172.16.1.0/24"))) == {"172.16.1.0/24"}, "bootstrap, too"
+    assert rows(node, prefix=ip_network("105.8.0.0/17")) == {}
+    assert rows(node, prefix=ip_network("105.8.0.0/16"), state=RouteState.FAILED) == {}
+
+
 def test_what_stands_ready_as_backup_is_told(node: Node) -> None:
     second = peer("red-2", "red", "172.16.1.141")
     node.core.handle(ConfigLoaded(intent(networks=(NetworkIntent("red", 500, (RED, second)),))), node.now)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from vrfbgp.config.documents import FieldPath, Positions, dotted
-from vrfbgp.config.schema.effect import inner_model, our_fields
+from vrfbgp.config.schema.effect import inner_model, is_ours, our_fields
 from vrfbgp.config.schema.kinds import OURS, Kind
 from vrfbgp.intent import Problem, Reason, Severity
 
@@ -52,12 +52,28 @@ def misplaced(
     raw: dict[str, Any], kind: Kind, version: str, subject: str, positions: Positions
 ) -> Iterator[Problem]:
     """Fields of ours in an object that says to be Calico's."""
-    spec = raw.get("spec")
-    if version == OURS or not isinstance(spec, dict):
+    if version == OURS or kind.spec is None:
         return
-    for name in sorted(_our_fields(kind).intersection(spec), key=list(spec).index):
-        text = f"spec.{name} is a field of {OURS}: change apiVersion from {version} to {OURS}, or remove it."
-        yield Problem(Severity.REFUSED, Reason.UNKNOWN_FIELD, subject, text, positions.place(("spec", name)))
+    for path in _ours_in(raw.get("spec"), kind.spec, ("spec",)):
+        text = (
+            f"{dotted(path)} is a field of {OURS}: change apiVersion from {version} to {OURS}, or remove it."
+        )
+        yield Problem(Severity.REFUSED, Reason.UNKNOWN_FIELD, subject, text, positions.place(path))
+
+
+def _ours_in(raw: Any, model: type[BaseModel], path: FieldPath) -> Iterator[FieldPath]:
+    if isinstance(raw, list):
+        for index, item in enumerate(raw):
+            yield from _ours_in(item, model, (*path, index))
+    if not isinstance(raw, dict):
+        return
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    for name in filter(fields.__contains__, raw):
+        inner = inner_model(fields[name])
+        if is_ours(fields[name]):
+            yield (*path, name)
+        elif inner is not None:
+            yield from _ours_in(raw[name], inner, (*path, name))
 
 
 def _cause(details: ErrorDetails, path: FieldPath, kind: Kind, version: str) -> tuple[Reason, str]:
@@ -85,15 +101,11 @@ def _near(path: FieldPath, kind: Kind, version: str) -> str:
     """The field that was probably meant, or ""."""
     around = _model_at(kind.model, path[:-1])
     names = {field.alias or name for name, field in around.model_fields.items()} if around else set()
-    if version != OURS and path[:-1] == ("spec",):
-        names -= _our_fields(kind)
+    if version != OURS and around:
+        names -= our_fields(around)
     lowered = {name.lower(): name for name in sorted(names)}
     near = difflib.get_close_matches(str(path[-1]).lower(), lowered, n=1, cutoff=0.6)
     return lowered[near[0]] if near else ""
-
-
-def _our_fields(kind: Kind) -> frozenset[str]:
-    return our_fields(kind.spec) if kind.spec else frozenset()
 
 
 def _model_at(model: type[BaseModel], path: FieldPath) -> type[BaseModel] | None:

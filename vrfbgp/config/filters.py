@@ -8,6 +8,9 @@ from vrfbgp.config.schema import filter as schema
 from vrfbgp.filters import Community, FilterRule, Operations, Operator, PrefixMatch, Rules
 from vrfbgp.intent import PeerFilters
 
+_MOST_PREFERRED = 2**31 - 1
+"""Calico's own way from a priority to LOCAL_PREF, so that its routers and ours understand each other."""
+
 
 def filters_of(named: Iterable[schema.BGPFilter]) -> PeerFilters:
     """The rules of these filters, one filter's behind the other's: the first match of all decides."""
@@ -54,12 +57,17 @@ def _prefix(spec: schema.FilterRule) -> PrefixMatch | None:
 def _operations(specs: Iterable[schema.Operation]) -> Operations:
     communities: list[Community] = []
     prepend: tuple[int, ...] = ()
+    local_pref = med = None
     for spec in specs:
         if spec.add_community is not None:
             communities.append(_community(spec.add_community.value))
         if spec.prepend_as_path is not None:
             prepend = spec.prepend_as_path.prefix + prepend
-    return Operations(tuple(communities), prepend)
+        if spec.set_priority is not None:
+            local_pref = _MOST_PREFERRED - spec.set_priority.value
+        if spec.set_med is not None:
+            med = spec.set_med.value
+    return Operations(tuple(communities), prepend, local_pref, med)
 
 
 def _community(text: str) -> Community:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from vrfbgp.config.findings import Findings, degrading
@@ -38,6 +38,7 @@ def gateways_of(objects: Objects, node: NodeIdentity, findings: Findings) -> tup
             first.ranges = collapse((*first.ranges, *draft.ranges))
             first.reasons += draft.reasons
     _isolate_overlapping(list(drafts.values()), findings)
+    _tell_masqueraded(drafts, objects, findings)
     hidden = [entry.model.spec.cidr for entry in objects.pools if entry.model.spec.disable_bgp_export]
     return tuple(
         GatewayIntent(
@@ -51,6 +52,22 @@ def gateways_of(objects: Objects, node: NodeIdentity, findings: Findings) -> tup
         for name, draft in sorted(drafts.items())
         if draft.networks or draft.entry.broken
     )
+
+
+def _tell_masqueraded(drafts: Mapping[str, _Draft], objects: Objects, findings: Findings) -> None:
+    """What leaves the cluster from a pool with natOutgoing bears the node's address, not the gateway's."""
+    for pool in objects.pools:
+        spec = pool.model.spec
+        if not (spec.nat_outgoing or spec.old_nat_outgoing):
+            continue
+        for name, draft in sorted(drafts.items()):
+            if draft.networks and any(range_.overlaps(spec.cidr) for range_ in draft.ranges):
+                text = (
+                    "Calico masquerades what leaves the cluster from this pool, which EgressGateway "
+                    f"{name} takes addresses from: external networks see the node's address and not the "
+                    "gateway's. Set natOutgoing to false: the gateway masquerades its clients itself."
+                )
+                findings.tell(pool.notice(Reason.MASQUERADED, text, "spec", "natOutgoing"))
 
 
 def runs_on(entry: Entry[EgressGateway], node: NodeIdentity) -> bool:

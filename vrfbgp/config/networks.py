@@ -51,6 +51,8 @@ def networks_of(
                 )
             ),
             max_paths=spec.max_paths,
+            always_compare_med=spec.always_compare_med == "Enabled",
+            multipath_relax=spec.multipath_relax == "Enabled",
             metric=spec.metric,
             backup_routes=spec.backup_routes == "Enabled",
             stale_time=spec.stale_time,

@@ -18,6 +18,7 @@ from vrfbgp.model import Family, IPAddress
 
 DEFAULT_AS = 64512
 """Calico's default local AS."""
+BGP_PORT = 179
 _BEST_FIRST = ("InternalIP", "ExternalIP")
 
 
@@ -32,6 +33,8 @@ class NodeIdentity:
     router_id: str
     made_up_router_id: bool
     """There was no address to take it from."""
+    listen_port: int
+    """Where the peers of passive sessions call."""
 
 
 def identify(
@@ -58,6 +61,7 @@ def identify(
         addresses=addresses,
         router_id=str(router_id or _made_up(name)),
         made_up_router_id=router_id is None,
+        listen_port=own.listen_port or default.listen_port or BGP_PORT,
     )
 
 

@@ -19,6 +19,9 @@ from vrfbgp.model import Family, IPAddress, PeerId
 _HOLD_TIME = 90
 _RESTART_TIME = 120
 """BIRD's default, and so Calico's."""
+_CALLERS_RESTART_TIME = 30
+"""Of a passive session: FRR calls once after the end of one whose routes it keeps, then not before their
+time is over. So it is back before the network's own time to come in sync ends (`network.SYNC_TIME`)."""
 
 
 def peers_of(objects: Objects, node: NodeIdentity, findings: Findings) -> dict[str, list[PeerIntent]]:
@@ -36,7 +39,7 @@ def peers_of(objects: Objects, node: NodeIdentity, findings: Findings) -> dict[s
         peers = found.setdefault(peer_id.network, [])
         peer = _single(by_id[peer_id], findings)
         for other in peers:
-            if other.id.address == peer_id.address and not peer.degraded:
+            if _indistinct(other, peer) and not peer.degraded:
                 peer = _second(by_id[peer_id][0][0], peer, other, findings)
         peers.append(peer)
     return found
@@ -86,14 +89,16 @@ def _peer(
         router_id=node.router_id,
         source=source,
         source_address=source_address,
-        source_interface=spec.source_interface or None,
+        source_interface=spec.source_interface or spec.peer_ip.zone or None,
         reachable_by=spec.reachable_by,
-        families=frozenset({Family.of(address)}),
+        families=frozenset(Family[name.upper()] for name in spec.families) or frozenset({Family.of(address)}),
+        other_address=node.addresses.get(_other(address)) if source is SourceMode.NODE else None,
         hold_time=_hold_time(spec),
         keepalive_time=spec.keepalive_time,
         restart_time=_restart_time(spec),
         password=password,
         ttl_security=spec.ttl_security,
+        listen_port=node.listen_port if spec.passive else None,
         next_hop_mode=_next_hop_mode(spec),
         allowed_local_as=spec.num_allowed_local_as_numbers,
         filters=filters_of(known[name] for name in spec.filters if name in known),
@@ -144,6 +149,10 @@ def _source(
     return SourceMode.NODE, address
 
 
+def _other(address: IPAddress) -> Family:
+    return Family.IPV6 if address.version == 4 else Family.IPV4
+
+
 def _password(entry: Entry[BGPPeer], objects: Objects, told: list[Problem]) -> str | None:
     wanted = entry.model.spec.password
     if wanted is None:
@@ -175,7 +184,7 @@ def _hold_time(spec: BGPPeerSpec) -> int:
 def _restart_time(spec: BGPPeerSpec) -> int:
     """With LongLivedGracefulRestart maxRestartTime is another time, that of stale routes."""
     if spec.restart_mode != "GracefulRestart" or spec.max_restart_time is None:
-        return _RESTART_TIME
+        return _CALLERS_RESTART_TIME if spec.passive else _RESTART_TIME
     return spec.max_restart_time
 
 
@@ -185,13 +194,18 @@ def _next_hop_mode(spec: BGPPeerSpec) -> NextHopMode:
     return NextHopMode(spec.next_hop_mode)
 
 
+def _indistinct(one: PeerIntent, other: PeerIntent) -> bool:
+    """Whether both are called from one address: they do so from any port."""
+    return one.id.address == other.id.address and None not in (one.listen_port, other.listen_port)
+
+
 def _second(entry: Entry[BGPPeer], peer: PeerIntent, first: PeerIntent, findings: Findings) -> PeerIntent:
-    """ExaBGP tells the neighbors of one process apart by address alone."""
     text = (
-        f"Network {peer.id.network} has a session with {first.id.address} already (BGPPeer {first.name}, "
-        f"port {first.id.port}), and can have one with an address: put the other into a network of its own."
+        f"Network {peer.id.network} has a passive session with {first.id.address} already (BGPPeer "
+        f"{first.name}), and a router's call does not tell which of two it is for: make one of them active, "
+        "or give it another address or network."
     )
-    problem = entry.degraded(Reason.DUPLICATE_NAME, text, "spec", "peerIP")
+    problem = entry.degraded(Reason.DUPLICATE_NAME, text, "spec", "passive")
     findings.tell(problem)
     return replace(peer, degraded=(*peer.degraded, problem))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +47,10 @@ class Source:
         self._lock = asyncio.Lock()
         self.refused: tuple[Problem, ...] = ()
         """Why the files as they are now are not what runs; empty if they are."""
+
+    async def proposed(self, paths: Sequence[Path]) -> Answer:
+        """What these files would come to in place of ours."""
+        return await asyncio.to_thread(self._load, paths)
 
     def first(self) -> list[ConfigEvent]:
         """The config to start with."""
@@ -86,9 +90,9 @@ class Source:
             return None
         return ConfigLoaded(self._take(found))
 
-    async def changes(self) -> AsyncIterator[ConfigEvent]:
-        """What becomes of each change of the files."""
-        async for _ in watch.changes(self._paths):
+    async def changes(self, looked: Callable[[], None] = lambda: None) -> AsyncIterator[ConfigEvent]:
+        """What becomes of each change of the files; `looked` is called at each look."""
+        async for _ in watch.changes(self._paths, looked):
             event = await self.again()
             if event is not None:
                 yield event

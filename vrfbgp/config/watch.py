@@ -9,7 +9,7 @@ What is told is only that it is worth loading again, after nothing has changed f
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from watchfiles import awatch
@@ -25,12 +25,16 @@ _Watched = dict[Path, tuple[int, int]]
 """Directories, with device and inode."""
 
 
-async def changes(paths: Sequence[Path]) -> AsyncIterator[None]:
-    """Yields whenever something changed in or beside the paths. Ends only when it is cancelled."""
+async def changes(paths: Sequence[Path], looked: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
+    """Yields whenever something changed in or beside the paths. Ends only when it is cancelled.
+
+    `looked` is called at each look.
+    """
     while True:
+        looked()
         watched = _directories(paths)
         if watched:
-            async for _ in _until_replaced(paths, watched):
+            async for _ in _until_replaced(paths, watched, looked):
                 yield
         else:
             await asyncio.sleep(LOOK)
@@ -38,7 +42,9 @@ async def changes(paths: Sequence[Path]) -> AsyncIterator[None]:
             yield
 
 
-async def _until_replaced(paths: Sequence[Path], watched: _Watched) -> AsyncIterator[None]:
+async def _until_replaced(
+    paths: Sequence[Path], watched: _Watched, looked: Callable[[], None]
+) -> AsyncIterator[None]:
     try:
         async for found in awatch(
             *watched,
@@ -49,6 +55,7 @@ async def _until_replaced(paths: Sequence[Path], watched: _Watched) -> AsyncIter
             yield_on_timeout=True,
             recursive=False,
         ):
+            looked()
             if _directories(paths) != watched:
                 return
             if found:

@@ -90,6 +90,10 @@ class Delta(Generic[K, V]):
         else:
             self._off[key] = value
 
+    def keep(self, keys: Iterable[K], value: V) -> None:
+        """The kernel has these keys, that are not desired any more, as `value`, and they stay for now."""
+        self._off.update(dict.fromkeys(keys, value))
+
     def lack(self, keys: Iterable[K]) -> None:
         """The kernel hasn't these desired keys."""
         self._off.update(dict.fromkeys(keys))

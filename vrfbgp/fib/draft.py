@@ -13,7 +13,20 @@ from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
 from vrfbgp.model import Family, Inline, KernelRoute, Nlri, RouteKey, RouteValue, Rule
-from vrfbgp.operations import AddRoute, AddRoutes, ReplaceRoute, ReplaceRoutes, Step
+from vrfbgp.operations import (
+    AddNexthop,
+    AddRoute,
+    AddRoutes,
+    AddRule,
+    DeleteNexthop,
+    DeleteRoute,
+    DeleteRule,
+    Operation,
+    ReplaceNexthop,
+    ReplaceRoute,
+    ReplaceRoutes,
+    Step,
+)
 from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable
 
 
@@ -55,6 +68,17 @@ def source_of(key: Key) -> ReadRequest:
             return ReadRules(key.family)
         case int():
             return ReadNexthops()
+
+
+def key_of(operation: Operation) -> Key:
+    """What the operation is about."""
+    match operation:
+        case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
+            return key
+        case AddNexthop(id_) | ReplaceNexthop(id_) | DeleteNexthop(id_):
+            return id_
+        case AddRule(rule) | DeleteRule(rule):
+            return rule
 
 
 class Draft:

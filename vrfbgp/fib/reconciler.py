@@ -31,10 +31,12 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from itertools import chain
 from types import MappingProxyType
 
+from vrfbgp.fib.assumed import assume, disbelieve
 from vrfbgp.fib.contests import Contests
+from vrfbgp.fib.cover import Cover
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.desired import RouteDelta
-from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Draft, Gone, Key, Slot, Standing, slot_of, source_of
+from vrfbgp.fib.draft import FOREIGN, Draft, Gone, Key, Slot, Standing, key_of, slot_of, source_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
 from vrfbgp.fib.rules import RuleChanges, changes, steers
@@ -44,23 +46,19 @@ from vrfbgp.model import (
     Inline,
     KernelNexthop,
     KernelRoute,
+    NexthopValue,
     Nlri,
     PeerId,
     RouteKey,
     Rule,
 )
 from vrfbgp.operations import (
-    AddNexthop,
-    AddRoute,
     AddRoutes,
     AddRule,
     DeleteNexthop,
-    DeleteRoute,
     DeleteRoutes,
     DeleteRule,
     Failure,
-    Operation,
-    ReplaceNexthop,
     ReplaceRoute,
     ReplaceRoutes,
     Step,
@@ -81,6 +79,7 @@ class Reconciler:
         self.rules: Delta[Rule, bool] = Delta()
         self.retry: Retry[Key] = Retry()
         self.contests = Contests()
+        self._cover = Cover()
         self.guarded: Mapping[int, frozenset[int]] = {}
         """Tables that are not in sync, each with the devices that none of its routes may leave by."""
         self.tables: frozenset[int] = frozenset()
@@ -106,9 +105,16 @@ class Reconciler:
         """The state of one slice; a table that was never read is asked for before it is written."""
         delta = self.slices.get((table, family, metric))
         if delta is None:
-            delta = self.slices[table, family, metric] = RouteDelta()
+            delta = self._open((table, family, metric))
             self._unread.add(ReadTable(table, family))
         return delta
+
+    def _open(self, of: Slice) -> RouteDelta:
+        """A new slice; they are kept in order, those of lower metrics first."""
+        opened = {**self.slices, of: RouteDelta()}
+        self.slices.clear()
+        self.slices.update((key, opened[key]) for key in sorted(opened))
+        return opened[of]
 
     # -- what the kernel says --
 
@@ -156,7 +162,8 @@ class Reconciler:
                     of_metric[route.key.nlri] = slot
         wrong = 0
         for metric, actual in found.items():
-            delta = self.slices.setdefault((table, family, metric), RouteDelta())
+            of = table, family, metric
+            delta = self.slices[of] if of in self.slices else self._open(of)
             before = len(delta)
             delta.saw_all(actual)
             self._searched.pop((table, family, metric), None)
@@ -234,11 +241,12 @@ class Reconciler:
             key = key_of(failure.operation)
             if self.retry.failed(key, failure, now) == 1:
                 news.append(failure)
-            self._disbelieve(failure.operation)
+            disbelieve(failure.operation, *self._actual)
             if isinstance(failure.operation, DeleteNexthop):
                 self.read_all()  # Routes on it count as gone.
             self.read_again(source_of(key))
         self.retry.applied(serial)
+        self._cover.acknowledged(serial)
         self._acknowledged = serial
         for rule in [rule for rule, sent in self._unconfirmed.items() if sent <= serial]:
             del self._unconfirmed[rule]
@@ -252,6 +260,7 @@ class Reconciler:
             or self._unconfirmed
             or self._unread
             or self._reading
+            or self._cover.holds
             or len(self.rules)
             or len(self.nexthops.delta)
         )
@@ -271,20 +280,20 @@ class Reconciler:
         batch += [DeleteRule(rule) for rule in rules.misleading]
         if len(self.nexthops.delta) and ReadNexthops() not in self._pending_reads():
             creations = self.nexthops.creations(self._waiting(now))
-            self._assume(creations)
+            assume(creations, *self._actual)
             batch += creations
-        written, removals, clearances = self._route_operations(now, rules.misled)
+        written, removals, clearances = self._route_operations(now, serial, rules.misled)
         batch += written
         batch += removals
         batch += [AddRule(rule) for rule in rules.steering]
         batch += [DeleteRule(rule) for rule in rules.going]
         batch += clearances
-        self._assume(batch)
+        assume(batch, *self._actual)
         if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
             self._replaced = serial
         if len(self.nexthops.delta) and self._nothing_held():
             deletions = self.nexthops.deletions()
-            self._assume(deletions)
+            assume(deletions, *self._actual)
             batch += deletions
         if len(self.retry):
             for step in batch:
@@ -313,20 +322,26 @@ class Reconciler:
     def _pending_reads(self) -> set[ReadRequest]:
         return self._unread | self._reading
 
-    def _route_operations(self, now: float, misled: Set[int]) -> tuple[list[Step], list[Step], list[Step]]:
+    def _route_operations(
+        self, now: float, serial: int, misled: Set[int]
+    ) -> tuple[list[Step], list[Step], list[Step]]:
         """Routes to be made or changed, to go from tables in use, and to go from tables that nobody wants."""
         written: list[Step] = []
         removals: list[Step] = []
         clearances: list[Step] = []
-        reads, waiting = self._pending_reads(), self._waiting(now)
+        reads, fought = self._pending_reads(), self.contests.waiting(now)
+        waiting = fought | self.retry.waiting(now)
         standing = Standing(self.nexthops, self.retry, known=ReadNexthops() not in reads)
         gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
+        cover = self._cover
+        cover.begin()
         for of, delta in self.slices.items():
             table, family, metric = of
             if not len(delta) or ReadTable(table, family) in reads or table in misled:
                 continue
             fresh: list[Step] = []
             going: list[Step] = []
+            holding = cover.over(of)
             if not len(self.retry):
                 for slot, nlris in delta.take_fresh():
                     if isinstance(slot, int) and standing[slot]:
@@ -334,7 +349,12 @@ class Reconciler:
                     else:
                         delta.lack(nlris)
                 for slot, nlris in delta.take_gone():
-                    if not (isinstance(slot, int) and gone[slot]):
+                    if isinstance(slot, int) and gone[slot]:
+                        continue
+                    if holding and (held := {nlri for nlri in nlris if holding(nlri, slot)}):
+                        delta.keep(held, slot)
+                        nlris = [nlri for nlri in nlris if nlri not in held]
+                    if nlris:
                         going.append(DeleteRoutes(*of, nlris))
             draft = Draft(*of)
             vanished: list[Nlri] = []
@@ -346,14 +366,20 @@ class Reconciler:
                     if desired is None:
                         continue
                     actual = None
-                if waiting and RouteKey(table, family, nlri, metric) in waiting:
+                if holding and holding(nlri, actual):
                     continue
-                if desired is not None and isinstance(desired, int) and not standing[desired]:
+                key = RouteKey(table, family, nlri, metric) if waiting else None
+                waits = key in waiting and (key in fought or self.retry.failed_at(key, desired))
+                if waits or (isinstance(desired, int) and not standing[desired]):
+                    if actual is None and isinstance(desired, int):
+                        cover.lacks(of, nlri, desired)
                     continue
                 draft.add(nlri, desired, actual)
             for nlri in vanished:
                 delta.saw(nlri, None)
-            written += draft.written() + fresh
+            made = draft.written() + fresh
+            cover.asked(serial, made)
+            written += made
             if draft.gone:
                 going.append(DeleteRoutes(*of, draft.gone))
             (removals if table in self.tables else clearances).extend(going)
@@ -389,37 +415,9 @@ class Reconciler:
             drained=self.drained,
         )
 
-    def _disbelieve(self, refused: Operation) -> None:
-        """It was taken for done, and is not: until the truth is read, nothing may build on it."""
-        match refused:
-            case AddRule(rule):
-                self.rules.saw(rule, None)
-            case AddNexthop(id_):
-                self.nexthops.delta.saw(id_, None)
-            case AddRoute(key):
-                self.slices[key.table, key.family, key.metric].saw(key.nlri, None)
-            case ReplaceRoute(key):
-                self.slices[key.table, key.family, key.metric].saw(key.nlri, DISFIGURED)
-
-    def _assume(self, batch: Iterable[Step]) -> None:
-        for step in batch:
-            match step:
-                case AddRoutes() | ReplaceRoutes():
-                    self.slices[step.table, step.family, step.metric].saw_as_desired(step.nlris)
-                case DeleteRoutes():
-                    self.slices[step.table, step.family, step.metric].saw_gone(step.nlris)
-                case AddRoute(key, value) | ReplaceRoute(key, value):
-                    self.slices[key.table, key.family, key.metric].saw(key.nlri, value)
-                case DeleteRoute(key):
-                    self.slices[key.table, key.family, key.metric].saw(key.nlri, None)
-                case AddNexthop(id_, nexthop) | ReplaceNexthop(id_, nexthop):
-                    self.nexthops.delta.saw(id_, nexthop)
-                case DeleteNexthop(id_):
-                    self.nexthops.delta.saw(id_, None)
-                case AddRule(rule):
-                    self.rules.saw(rule, True)
-                case DeleteRule(rule):
-                    self.rules.saw(rule, None)
+    @property
+    def _actual(self) -> tuple[Mapping[Slice, RouteDelta], Delta[int, NexthopValue], Delta[Rule, bool]]:
+        return self.slices, self.nexthops.delta, self.rules
 
     def _nothing_held(self) -> bool:
         """Whether every route in the kernel is as desired, so that no unwanted next hop is in use."""
@@ -430,14 +428,3 @@ class Reconciler:
             for delta in self.slices.values()
             for _, _, actual in delta.pending()
         )
-
-
-def key_of(operation: Operation) -> Key:
-    """What the operation is about."""
-    match operation:
-        case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
-            return key
-        case AddNexthop(id_) | ReplaceNexthop(id_) | DeleteNexthop(id_):
-            return id_
-        case AddRule(rule) | DeleteRule(rule):
-            return rule

@@ -43,6 +43,11 @@ class Retry(Generic[K]):
         """Keys whose time has not come."""
         return {key for key, refused in self._refused.items() if refused.again > now}
 
+    def failed_at(self, key: K, value: object) -> bool:
+        """Whether it was this value that a key could not be given, and no other."""
+        refused = self._refused.get(key)
+        return refused is not None and getattr(refused.failure.operation, "value", value) == value
+
     def hasten(self) -> None:
         """Something changed that may have been the cause: all are tried again now, and slowly if in vain."""
         self._refused = {key: replace(refused, again=0.0) for key, refused in self._refused.items()}

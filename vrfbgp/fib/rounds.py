@@ -51,6 +51,8 @@ class Rounds:
         self.period = period
         self.compared = 0
         """Answers that were looked at."""
+        self.last: float | None = None
+        """When something was asked for last."""
         self._left: list[ReadRequest] = []
         self._pause = 0.0
         self._next: float | None = None
@@ -72,6 +74,7 @@ class Rounds:
             self._pause = self.period / len(self._left)
         self._next = now + self._pause
         request = self._left.pop()
+        self.last = now
         if isinstance(request, CountTable):
             self._counting[request] = _Counting(_count(request, slices))
         return request

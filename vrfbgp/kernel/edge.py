@@ -111,9 +111,10 @@ class Kernel:
         self._prompt.put(_Lookup(src, dst, iif, answer))
         return await answer
 
-    def rp_filter(self, interface: str) -> int:
-        """The reverse path filter in effect on a device: 0 off, 1 strict, 2 loose."""
-        return preflight.rp_filter(interface)
+    @property
+    def silence(self) -> float:
+        """For how many seconds the kernel has not answered what it was handed; 0: nothing waits."""
+        return self._process.silence
 
     async def ended(self) -> None:
         """Wait until the process that writes has ended by itself, and raise `WriterEnded`.

@@ -22,7 +22,7 @@ _PRIVILEGE = (
     "CAP_NET_ADMIN is missing, so no route can be written: run as root, or grant it "
     "(systemd: AmbientCapabilities=CAP_NET_ADMIN, Kubernetes: securityContext.capabilities.add: [NET_ADMIN])"
 )
-_OLD_KERNEL = "the kernel is too old: {}; Linux 5.3 or later is needed"
+_OLD_KERNEL = "the kernel is too old: {}; Linux 5.7 or later is needed"
 _NO_RULES = "the kernel has no policy routing: one built with CONFIG_IP_MULTIPLE_TABLES is needed"
 _UNUSED_TABLE = 0xFFFFFFFE
 
@@ -84,18 +84,3 @@ def has_capability(status: Path, capability: int) -> bool:
     except (OSError, ValueError):
         pass
     return True
-
-
-def rp_filter(interface: str, conf: Path = Path("/proc/sys/net/ipv4/conf")) -> int:
-    """The reverse path filter in effect on a device: 0 off, 1 strict, 2 loose (RFC 3704).
-
-    The kernel uses the higher of `all` and the device's own (ip-sysctl.rst); what cannot be read is 0.
-    """
-
-    def value(name: str) -> int:
-        try:
-            return int((conf / name / "rp_filter").read_text())
-        except (OSError, ValueError):
-            return 0
-
-    return max(value("all"), value(interface))

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from vrfbgp import privileges
 from vrfbgp.events import Applied
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.kernel.uapi import SO_SNDBUFFORCE
@@ -60,6 +61,11 @@ class WriterProcess:
         """The process, once it was started."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def silence(self) -> float:
+        """For how many seconds it has not answered what it was given; 0: all is answered."""
+        return max(self.batches.silence, self.urgent.silence)
+
     async def start(self) -> None:
         """Start it; OSError."""
         loop = asyncio.get_running_loop()
@@ -77,7 +83,10 @@ class WriterProcess:
             before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
             try:
                 self._process = subprocess.Popen(
-                    [*PROGRAM, *map(str, numbers)], stdin=subprocess.DEVNULL, pass_fds=numbers
+                    [*PROGRAM, *map(str, numbers)],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=numbers,
+                    preexec_fn=privileges.keep_to_write,
                 )
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -23,6 +23,7 @@ from vrfbgp.kernel.netlink import DumpInterrupted, NetlinkSocket
 from vrfbgp.kernel.parse_table import TableParser
 from vrfbgp.kernel.rtnl import Decoder
 from vrfbgp.kernel.scan import TableScan
+from vrfbgp.kernel.surveyor import TableSurveyor
 from vrfbgp.kernel.uapi import (
     IFLA_EXT_MASK,
     RTA_DST,
@@ -45,6 +46,7 @@ from vrfbgp.kernel.uapi import (
 )
 from vrfbgp.model import PROTOCOL, Family, IPAddress, KernelRoute, RouteValue
 from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
+from vrfbgp.survey import TableSurvey
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ _PAUSE_SECONDS = 0.01
 _ROUTE = Struct("=BBBBBBBBI")
 _RULE = Struct("=BBBBBBBBI")
 _T = TypeVar("_T")
+_Scan = TableScan | TableCensus | TableFinder | TableSurveyor
 
 
 class Reader:
@@ -71,6 +74,11 @@ class Reader:
 
     def close(self) -> None:
         self._socket.close()
+
+    @property
+    def skipped(self) -> int:
+        """Links, addresses and rules that could not be understood, so far."""
+        return self._decoder.skipped
 
     def read(self, request: ReadRequest) -> ReadEvent:
         """The answer to a request; OSError if the kernel refuses."""
@@ -96,6 +104,14 @@ class Reader:
         routes = self._all(RTM_GETROUTE, body, RTM_NEWROUTE, TableParser(), _NO_TABLE, scan)
         others = (route for route in routes if route.key.table == table and route.key.family is family)
         return TableRead(table, family, tuple(others), scan.ours)
+
+    def survey(self, table: int, family: Family) -> TableSurvey:
+        """What a table holds, in brief; OSError if the kernel refuses."""
+        body = _ROUTE.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + packed_u32(RTA_TABLE, table)
+        surveyor = TableSurveyor(table, family)
+        routes = self._all(RTM_GETROUTE, body, RTM_NEWROUTE, TableParser(), _NO_TABLE, surveyor)
+        others = (route for route in routes if route.key.table == table and route.key.family is family)
+        return TableSurvey(table, family, surveyor.bunches, tuple(others))
 
     def _count(self, table: int, family: Family) -> TableCounted:
         body = _ROUTE.pack(family, 0, 0, 0, 0, PROTOCOL, 0, 0, 0) + packed_u32(RTA_TABLE, table)
@@ -128,7 +144,7 @@ class Reader:
         answer: int,
         parsed: Callable[[bytes, int, int], _T | None],
         meaning_none: frozenset[int] = frozenset(),
-        scan: TableScan | TableCensus | TableFinder | None = None,
+        scan: _Scan | None = None,
     ) -> list[_T]:
         """Dump what `scan` does not take; the errors of `meaning_none` say that there is nothing to dump.
 
@@ -158,7 +174,7 @@ class Reader:
         body: bytes,
         answer: int,
         parsed: Callable[[bytes, int, int], _T | None],
-        scan: TableScan | TableCensus | TableFinder | None,
+        scan: _Scan | None,
     ) -> Iterator[_T]:
         try:
             for octets, message, start, end in self._socket.dump(kind, body, scan.take if scan else None):

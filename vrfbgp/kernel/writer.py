@@ -98,6 +98,7 @@ class Writer(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        self._heard = 0.0
 
     def apply(self, serial: int, operations: Sequence[Step]) -> None:
         """Do all of a batch that the kernel lets us do. Raises nothing."""
@@ -106,6 +107,11 @@ class Writer(asyncio.Protocol):
         self._idle.clear()
         self._unmade.append(batch)
         self._proceed()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last answer, or since the first question after it; 0: none is awaited."""
+        return asyncio.get_running_loop().time() - self._heard if self._sent else 0.0
 
     async def idle(self) -> None:
         """Wait until all that was asked for is through."""
@@ -127,6 +133,7 @@ class Writer(asyncio.Protocol):
         self._on_end()
 
     def data_received(self, octets: bytes) -> None:
+        self._heard = asyncio.get_running_loop().time()
         self._read += octets
         while len(self._read) >= REPLY.size:
             size, unsent, lost = REPLY.unpack_from(self._read)
@@ -154,6 +161,8 @@ class Writer(asyncio.Protocol):
             else:
                 self._transport.write(frame)
                 self._transport.write(octets)
+            if not self._sent:
+                self._heard = asyncio.get_running_loop().time()
             self._sent.append((batch, chunk, len(octets)))
             self._ahead += len(octets)
         while self._batches and self._batches[0].through:

@@ -15,6 +15,7 @@ from itertools import groupby
 from vrfbgp.model import Family, Nlri, Path, PeerId
 from vrfbgp.rib.policy import ImportPolicy, Judged, Refused, received
 from vrfbgp.rib.refusal import Refusal
+from vrfbgp.rib.refused import RefusedPaths
 from vrfbgp.rib.table import UNLIMITED, Table, path_of
 
 GUARDED = 10_000
@@ -57,10 +58,14 @@ class AdjRibIn:
         self.family: Family = table.family
         self.paths = Accepted(peer, table)
         """Accepted by policy."""
-        self.refused: dict[Nlri, Refused] = {}
+        self.refused = RefusedPaths()
         self.stale: set[Nlri] = set()
+        """Accepted ones that must be announced again to stay."""
+        self.stale_refused: set[Nlri] = set()
         self.over_limit = self.over_network = False
         """Some had no room, by the peer's own limit or the network's, and were not kept."""
+        self.forgot = False
+        """Some that were refused were more than are kept: another policy could not judge them again."""
         self._table = table
 
     def __len__(self) -> int:
@@ -72,56 +77,71 @@ class AdjRibIn:
         nlris = nlris if isinstance(nlris, list) else list(nlris)
         if path.peer is not self.peer:
             path = Path(self.peer, path.attributes, path.internal, path.router_id)
-        if self.stale:
-            self.stale.difference_update(nlris)
+        again: set[Nlri] = set()
+        if self.stale or self.stale_refused:
+            again = self.stale.intersection(nlris)
+            self._freshen(nlris)
         if policy.clears(self.family, nlris, path):
-            self._accept(nlris, path, policy.most)
+            self._accept(nlris, path, policy.most, again)
             return
         for judged in policy.judge(self.family, nlris, path):
             if judged.reason is None:
-                self._accept(judged.nlris, judged.path, policy.most)
+                self._accept(judged.nlris, judged.path, policy.most, again)
                 continue
             refused = Refused(judged.path, judged.reason, judged.rule)
-            self.refused.update(dict.fromkeys(self._worth_keeping(judged, policy.most), refused))
+            self.refused.put(self._worth_keeping(judged, policy.most), refused)
+            again.difference_update(judged.nlris)
             self.paths.count -= self._table.drop(self.peer, judged.nlris)
 
-    def _accept(self, nlris: list[Nlri], path: Path, most: int) -> None:
+    def _accept(self, nlris: list[Nlri], path: Path, most: int, again: set[Nlri]) -> None:
         if self.refused and not self.refused.keys().isdisjoint(nlris):
             for nlri in nlris:
                 self.refused.pop(nlri, None)
         if most is not UNLIMITED or self._table.most is not UNLIMITED:
-            nlris = self._fitting(nlris, most)
+            nlris = self._fitting(nlris, most, again)
         self.paths.count += self._table.put(nlris, path)
 
     def withdraw(self, nlris: Iterable[Nlri]) -> None:
         """The prefixes are no longer announced."""
         nlris = nlris if isinstance(nlris, list) else list(nlris)
-        if self.stale:
-            self.stale.difference_update(nlris)
+        self._freshen(nlris)
         if self.refused:
             for nlri in nlris:
                 self.refused.pop(nlri, None)
         self.paths.count -= self._table.drop(self.peer, nlris)
 
-    def _fitting(self, nlris: list[Nlri], most: int) -> list[Nlri]:
-        """What there is room for: all that is there already, and of the rest the first."""
-        # What is stale is about to be said again, or to go.
-        room = max(0, most - self.paths.count + len(self.stale))
-        everywhere = max(0, self._table.most - len(self._table) + len(self.stale))
+    def _freshen(self, nlris: list[Nlri]) -> None:
+        if self.stale:
+            self.stale.difference_update(nlris)
+        if self.stale_refused:
+            self.stale_refused.difference_update(nlris)
+
+    def _fitting(self, nlris: list[Nlri], most: int, again: set[Nlri]) -> list[Nlri]:
+        """What there is room for: all that is there already, and of the rest the first.
+
+        What is stale is about to be said again, or to go: until then it takes no room, and what others said
+        first may have taken it. `again` are those that were stale until now.
+        """
+        waiting = len(self.stale) + len(again)
+        room = max(0, most - self.paths.count + waiting)
+        everywhere = max(0, self._table.most - len(self._table) + waiting)
         if len(nlris) <= min(room, everywhere):
+            again.difference_update(nlris)
             return nlris
-        found = []
+        found, gone = [], []
         for nlri in dict.fromkeys(nlris):
-            more, new = nlri not in self.paths, nlri not in self._table
-            if more > room:
-                self.over_limit = True
-                continue
-            if new > everywhere:
-                self.over_network = True
+            back = nlri in again
+            more, new = back or nlri not in self.paths, back or nlri not in self._table
+            if more > room or new > everywhere:
+                self.over_limit |= more > room
+                self.over_network |= more <= room
+                gone += [nlri] if back else []
                 continue
             found.append(nlri)
             room -= more
             everywhere -= new
+        again.difference_update(nlris)
+        self.paths.count -= self._table.drop(self.peer, gone)
         return found
 
     def _worth_keeping(self, judged: Judged, most: int) -> list[Nlri]:
@@ -132,15 +152,16 @@ class AdjRibIn:
         if len(judged.nlris) <= room:
             return judged.nlris
         new = [nlri for nlri in judged.nlris if nlri not in self.refused]
+        self.forgot |= len(new) > max(0, room)
         return [nlri for nlri in judged.nlris if nlri in self.refused] + new[: max(0, room)]
 
     def mark_stale(self) -> None:
         """All that is here must be announced again to stay."""
-        self.stale = {*self.paths, *self.refused}
+        self.stale, self.stale_refused = set(self.paths), set(self.refused)
 
     def sweep(self) -> int:
         """Drop what was not announced again; how many prefixes that were."""
-        stale = list(self.stale)
+        stale = [*self.stale, *self.stale_refused]
         self.withdraw(stale)
         return len(stale)
 
@@ -149,13 +170,21 @@ class AdjRibIn:
         self.paths.count -= self._table.drop(self.peer, list(self.paths))
         self.refused.clear()
         self.stale.clear()
-        self.over_limit = self.over_network = False
+        self.stale_refused.clear()
+        self.complete()
+
+    def complete(self) -> None:
+        """The peer is to send all it has: nothing is known to be missing any more."""
+        self.over_limit = self.over_network = self.forgot = False
 
     def reconsider(self, policy: ImportPolicy) -> None:
         """Ask a new policy about everything."""
-        stale = self.stale.copy()
+        # Nothing counts as said again: what is here has its room.
+        stale = self.stale | self.stale_refused
+        self.stale, self.stale_refused = set(), set()
         all_ = [*self.paths.pairs(), *((nlri, refused.path) for nlri, refused in self.refused.items())]
         for _, items in groupby(all_, lambda pair: id(pair[1])):
             nlris, paths = zip(*items, strict=True)
             self.announce(nlris, received(paths[0]), policy)
-        self.stale = stale
+        self.stale = {nlri for nlri in stale if nlri in self.paths}
+        self.stale_refused = stale & self.refused.keys()

@@ -2,8 +2,9 @@
 
 `select` removes paths step by step, as the RFC words it, so that the outcome never depends on the order of
 arrival (MED, which does not compare between neighbour ASes, makes comparing pair by pair depend on it). All
-that are left after "external before internal" carry traffic together, whatever ASes they lead through;
-the last steps (router id, cluster list, peer address) only say which of them is the best.
+that are left after "external before internal" carry traffic together, whatever ASes they lead through
+(multipath relax, which can be switched off); the last steps (router id, cluster list, peer address) only say
+which of them is the best.
 
 There is no interior cost: a next hop is on an uplink or it is not, and the path not eligible.
 """
@@ -32,6 +33,8 @@ class Verdict(StrEnum):
     ROUTER_ID = "router-id"
     CLUSTER_LIST = "cluster-list-length"
     PEER_ADDRESS = "peer-address"
+    AS_PATH = "as-path"
+    """As good as the best, but by other ASes, and only one AS_PATH is used at a time."""
     MAX_PATHS = "max-paths"
     """As good as those in use, which are as many as may be."""
 
@@ -58,10 +61,13 @@ NOTHING = Selection(())
 Ranked = tuple[Merits, Path]
 
 
-def select(paths: Sequence[Path], *, max_paths: int, always_compare_med: bool = False) -> Selection:
+def select(
+    paths: Sequence[Path], *, max_paths: int, always_compare_med: bool = False, multipath_relax: bool = True
+) -> Selection:
     """Choose among eligible paths of one prefix, at most `max_paths` (1 or more) of them.
 
-    MED compares between paths from one neighbour AS, or between all with `always_compare_med`.
+    MED compares between paths from one neighbour AS, or between all with `always_compare_med`. Without
+    `multipath_relax` only paths with the best one's AS_PATH stand beside it.
     """
     if len(paths) == 1:
         return Selection((paths[0],))
@@ -76,21 +82,42 @@ def select(paths: Sequence[Path], *, max_paths: int, always_compare_med: bool = 
     left = _least(left, lambda one: one[1].internal, Verdict.EXTERNAL_PREFERRED, lost)
     if len(left) > 1:
         left = sorted(left, key=_order)
+        if not multipath_relax and max_paths > 1:
+            same = left[0][1].attributes.as_path
+            lost += [(one[1], Verdict.AS_PATH) for one in left if one[1].attributes.as_path != same]
+            left = [one for one in left if one[1].attributes.as_path == same]
     best, beyond = left[:max_paths], left[max_paths:]
     for one in beyond:
         lost.append((one[1], Verdict.MAX_PATHS if max_paths > 1 else _tie_break(best[0], one)))
     return Selection(tuple(path for _, path in best), tuple(lost))
 
 
-def used(paths: Sequence[Path], *, max_paths: int) -> tuple[Path, ...]:
-    """`select(...).best`, of one path or more: three steps mostly leave one, and are taken at once."""
-    if len(paths) == 1:
-        return (paths[0],)
-    ranks = [(-one.local_pref, one.as_path_length, one.origin) for one in map(merits_of, paths)]
-    least = min(ranks)
-    if ranks.count(least) == 1:
-        return (paths[ranks.index(least)],)
-    return select(paths, max_paths=max_paths).best
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The decision process as a network has it; the switches are those of `select`."""
+
+    max_paths: int
+    always_compare_med: bool = False
+    multipath_relax: bool = True
+
+    def select(self, paths: Sequence[Path]) -> Selection:
+        """Choose among eligible paths of one prefix."""
+        return select(
+            paths,
+            max_paths=self.max_paths,
+            always_compare_med=self.always_compare_med,
+            multipath_relax=self.multipath_relax,
+        )
+
+    def used(self, paths: Sequence[Path]) -> tuple[Path, ...]:
+        """`select(...).best`, of one path or more: three steps mostly leave one, and are taken at once."""
+        if len(paths) == 1:
+            return (paths[0],)
+        ranks = [(-one.local_pref, one.as_path_length, one.origin) for one in map(merits_of, paths)]
+        least = min(ranks)
+        if ranks.count(least) == 1:
+            return (paths[ranks.index(least)],)
+        return self.select(paths).best
 
 
 def _least(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrfbgp.model import NO_ROUTE, Chosen, IPAddress, Member, Members, Path, PeerId
-from vrfbgp.rib.best import used
+from vrfbgp.rib.best import Decision
 from vrfbgp.rib.reach import Resolution
 from vrfbgp.rib.refusal import Refusal
 
@@ -19,8 +19,8 @@ _REMEMBERED = 1 << 14
 class Chooser:
     """Chooses among paths; `hops` says where one leads, and `forget` is to be called if that changed."""
 
-    def __init__(self, max_paths: int, backups: bool, hops: Callable[[Path], Resolution]) -> None:
-        self.max_paths = max_paths
+    def __init__(self, decision: Decision, backups: bool, hops: Callable[[Path], Resolution]) -> None:
+        self.decision = decision
         self.backups = backups
         """Choose the next best paths too."""
         self._hops = hops
@@ -56,12 +56,12 @@ class Chooser:
         eligible = [path for path in paths if self.sole(path).members]
         if not eligible:
             return NO_ROUTE
-        best = used(eligible, max_paths=self.max_paths)
+        best = self.decision.used(eligible)
         leads = tuple(map(self.sole, best))
         next_leads: tuple[Chosen, ...] = ()
         if self.backups and len(eligible) > len(best):
             others = [path for path in eligible if not any(path is one for one in best)]
-            next_leads = tuple(map(self.sole, used(others, max_paths=self.max_paths)))
+            next_leads = tuple(map(self.sole, self.decision.used(others)))
         elif len(leads) == 1:
             return leads[0]
         chosen = self._joined.get((leads, next_leads))
@@ -78,8 +78,8 @@ class Chooser:
         if isinstance(hops, Refusal):
             return NO_ROUTE
         members = dict.fromkeys(Member(path.peer, hop.gateway, hop.ifindex) for hop in hops)
-        return Chosen(tuple(sorted(list(members)[: self.max_paths])))
+        return Chosen(tuple(sorted(list(members)[: self.decision.max_paths])))
 
     def _members(self, leads: tuple[Chosen, ...]) -> Members:
         members = dict.fromkeys(member for lead in leads for member in lead.members)
-        return tuple(sorted(list(members)[: self.max_paths]))
+        return tuple(sorted(list(members)[: self.decision.max_paths]))

@@ -60,6 +60,7 @@ class Decoder:
         """How often what was found since the session began."""
         self._families = negotiated.families
         self._add_path = negotiated.add_path
+        self._extended_next_hop = negotiated.extended_next_hop
         self._dialect = Dialect(internal, negotiated.asn4)
         self._longest = LONGEST_EXTENDED if negotiated.extended_message else LONGEST
         self._native: Interned[_Outcome] = Interned()
@@ -69,7 +70,8 @@ class Decoder:
         self._over = False
         plain = frozenset[Family]() if exact else negotiated.families - negotiated.add_path
         recognizer = Recognizer(internal) if negotiated.asn4 else None
-        self._fast = Fast(self._longest, plain, recognizer, self._faultless)
+        extended = negotiated.extended_next_hop
+        self._fast = Fast(self._longest, plain, recognizer, self._faultless, extended_next_hop=extended)
 
     def block(self, data: bytes) -> Iterator[Update | SessionError]:
         """Decode a run of whole messages.
@@ -150,7 +152,7 @@ class Decoder:
             draft.note((Fault(Code.MP_REACH_NLRI, Reason.FAMILY, DISCARD),))
             draft.reachable = True
             return
-        next_hop, nlri = multiprotocol.reach(value, family)
+        next_hop, nlri = multiprotocol.reach(value, family, extended=self._extended_next_hop)
         found = self._prefixes(nlri, family, Code.MP_REACH_NLRI, draft)
         key = value[3 : 4 + value[3]] + cut.rest
         outcome = self._multiprotocol.made(key, lambda: self._outcome(cut, next_hop, reached=True))

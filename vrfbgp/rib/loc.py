@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from vrfbgp.model import Family, IPAddress, Nlri, Path, PeerId
 from vrfbgp.rib.adj_in import AdjRibIn
-from vrfbgp.rib.best import Selection, select
+from vrfbgp.rib.best import Decision, Selection
 from vrfbgp.rib.chooser import Chooser
 from vrfbgp.rib.nexthops import NextHops
 from vrfbgp.rib.policy import ImportPolicy
@@ -24,12 +24,15 @@ from vrfbgp.rib.table import UNLIMITED, Change, Table, paths_of
 class LocRib:
     """The chosen routes of one network, and the Adj-RIBs-In that they are chosen from."""
 
-    def __init__(self, max_paths: int, *, backups: bool = True) -> None:
+    def __init__(self, decision: Decision, *, backups: bool = True) -> None:
         self.adj_in: dict[PeerId, dict[Family, AdjRibIn]] = {}
         self.next_hops = NextHops(
-            max_paths, self.candidates, self._next_hops_in_use, lambda: self._chooser.forget()
+            lambda paths: self.decision.select(paths),
+            self.candidates,
+            self._next_hops_in_use,
+            lambda: self._chooser.forget(),
         )
-        self._chooser = Chooser(max_paths, backups, self.next_hops.hops)
+        self._chooser = Chooser(decision, backups, self.next_hops.hops)
         self.tables = {family: Table(family, self._chooser) for family in Family}
         self._last: AdjRibIn | None = None
         """The one that was asked for last: UPDATEs of a peer come one after the other."""
@@ -41,8 +44,8 @@ class LocRib:
         return self.next_hops.reach
 
     @property
-    def max_paths(self) -> int:
-        return self._chooser.max_paths
+    def decision(self) -> Decision:
+        return self._chooser.decision
 
     @property
     def backups(self) -> bool:
@@ -89,15 +92,15 @@ class LocRib:
             self._note(adj.family, adj.paths)
             self._note(adj.family, adj.refused)
 
-    def configure(self, max_paths: int, backups: bool, most: int = UNLIMITED) -> None:
-        """How many paths are used together, whether the next best ones are chosen too, and how many prefixes
+    def configure(self, decision: Decision, backups: bool, most: int = UNLIMITED) -> None:
+        """How best paths are chosen, whether the next best ones are chosen too, and how many prefixes
         may be learned in each family."""
         for table in self.tables.values():
             table.most = most
-        if (max_paths, backups) != (self.max_paths, self.backups):
+        if (decision, backups) != (self.decision, self.backups):
 
             def configured() -> None:
-                self.next_hops.max_paths = self._chooser.max_paths = max_paths
+                self._chooser.decision = decision
                 self._chooser.backups = backups
 
             self._renew(lambda _: True, configured)
@@ -152,7 +155,7 @@ class LocRib:
         """The best paths among the eligible ones, and why each other one is not."""
         candidates = self.candidates(family, nlri)
         eligible = [path for path in candidates if not isinstance(self.hops(path), Refusal)]
-        return select(eligible, max_paths=self.max_paths)
+        return self.decision.select(eligible)
 
     def hops(self, path: Path) -> Resolution:
         """Where the path leads, or why it leads nowhere."""

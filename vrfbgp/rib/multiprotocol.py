@@ -1,4 +1,4 @@
-"""MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 3 and 4, RFC 2545 3), for IPv4 and IPv6 unicast.
+"""MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760 3 and 4, RFC 2545 3, RFC 8950 3), for IPv4 and IPv6 unicast.
 
 Whatever is malformed here is a session reset: without the prefixes, nothing can be treated as withdrawn
 (RFC 7606 3 j, 5.3, 7.11).
@@ -22,10 +22,14 @@ def family_of(value: bytes, code: Code) -> Family | None:
     return AFI_FAMILY.get(value[0] << 8 | value[1]) if value[2] == UNICAST else None
 
 
-def reach(value: bytes, family: Family) -> tuple[IPAddress | None, bytes]:
-    """Next hop and NLRI of an MP_REACH_NLRI of this family. Raises `Reset`."""
+def reach(value: bytes, family: Family, *, extended: bool = False) -> tuple[IPAddress | None, bytes]:
+    """Next hop and NLRI of an MP_REACH_NLRI of this family; `extended`: that of IPv4 may be IPv6. Raises
+    `Reset`."""
     length = value[3]
-    expected = (4,) if family is Family.IPV4 else (16, 32)
+    if family is Family.IPV6:
+        expected: tuple[int, ...] = (16, 32)
+    else:
+        expected = (4, 16, 32) if extended else (4,)
     if length not in expected or len(value) < 5 + length:
         raise reset(Reason.NEXT_HOP_LENGTH, Code.MP_REACH_NLRI)
     # the octet behind the next hop is reserved and ignored (RFC 4760 3)

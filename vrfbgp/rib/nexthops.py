@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from vrfbgp.model import Family, IPAddress, Nlri, Path
-from vrfbgp.rib.best import select
+from vrfbgp.rib.best import Selection
 from vrfbgp.rib.reach import Hop, Reach, Resolution, Resolved, covering, directly, resolve
 from vrfbgp.rib.refusal import Refusal
 
@@ -23,17 +23,18 @@ class NextHops:
 
     def __init__(
         self,
-        max_paths: int,
+        select: Callable[[Sequence[Path]], Selection],
         candidates: Callable[[Family, Nlri], Sequence[Path]],
         in_use: Callable[[], set[IPAddress]],
         on_pruned: Callable[[], None] = lambda: None,
     ) -> None:
-        """`candidates`: all paths of a prefix; `in_use`: the next hops that any path has; `on_pruned` is
-        called when answers were forgotten, that are not to be remembered elsewhere either."""
+        """`select`: the best of some paths; `candidates`: all paths of a prefix; `in_use`: the next hops that
+        any path has; `on_pruned` is called when answers were forgotten, that are not to be remembered
+        elsewhere either."""
         self.reach = Reach()
-        self.max_paths = max_paths
         self.recursive = False
         """Learned routes have, or would have, a part in the resolution of a next hop."""
+        self._select = select
         self._candidates = candidates
         self._in_use = in_use
         self._on_pruned = on_pruned
@@ -87,7 +88,7 @@ class NextHops:
         answers = {path: directly(path.next_hop, self.reach) for path in candidates}
         eligible = [path for path, answer in answers.items() if isinstance(answer, tuple)]
         hops: dict[Hop, None] = {}
-        for path in select(eligible, max_paths=self.max_paths).best:
+        for path in self._select(eligible).best:
             answer = answers[path]
             assert isinstance(answer, tuple)
             hops.update(dict.fromkeys(answer))

@@ -80,7 +80,14 @@ def changed(attributes: Attributes, operations: Operations) -> Attributes:
             path = ((AS_SEQUENCE, operations.prepend + path[0][1]), *path[1:])
         else:
             path = ((AS_SEQUENCE, operations.prepend), *path)
-    return replace(attributes, communities=tuple(standard), large_communities=tuple(large), as_path=path)
+    return replace(
+        attributes,
+        communities=tuple(standard),
+        large_communities=tuple(large),
+        as_path=path,
+        local_pref=attributes.local_pref if operations.local_pref is None else operations.local_pref,
+        med=attributes.med if operations.med is None else operations.med,
+    )
 
 
 def _concerns(rule: FilterRule, subject: Subject) -> bool:

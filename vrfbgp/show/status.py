@@ -6,7 +6,7 @@ from typing import Any
 
 from vrfbgp.show.drain import drain_words
 from vrfbgp.show.problems import show_problems
-from vrfbgp.show.tables import Page, count, duration
+from vrfbgp.show.tables import Page, count, duration, moment
 
 Json = dict[str, Any]
 
@@ -37,6 +37,11 @@ def _summary(page: Page, status: Json) -> None:
     if not status["enabled"]:
         words.append("- external networks are disabled (FelixConfiguration externalNetworkSupport)")
     page.line(*words)
+    if taken := status["config"].get("applied"):
+        refused = f"what was read at {moment(status['config']['read'])} is refused"
+        page.line(
+            f"Config of {moment(taken)};", refused if status["config"]["refused"] else "it is the newest"
+        )
     if status["drain"]["state"] != "serving":
         page.heading(f"This node leaves: {drain_words(status['drain'])}")
 
@@ -175,10 +180,19 @@ def _sessions_down(page: Page, networks: list[Json]) -> None:
 
 
 def _kernel(page: Page, kernel: Json) -> None:
-    if not kernel["failed"] and not kernel["blocked"]["count"]:
+    repaired, comparison = kernel["repaired"], kernel["comparison"]
+    quiet = not repaired and comparison["last"] is None
+    if quiet and not kernel["failed"] and not kernel["blocked"]["count"]:
         return
     page.gap()
     page.heading("The kernel")
+    if repaired:
+        words = ", ".join(f"{number} {kind}" for kind, number in repaired.items())
+        page.line(f"Repaired, as somebody else had changed or deleted it: {words}", indent=2)
+    if comparison["last"] is not None:
+        missed = f"; {comparison['missed']} differed without an event" if comparison["missed"] else ""
+        ago = duration(comparison["last"])
+        page.line(f"Compared with what is wanted, the last part {ago} ago{missed}", indent=2)
     for failure in kernel["failures"]:
         page.line(f"refused {failure['object']}: {failure['text']}", indent=2)
         page.line(f"{count(failure['times'], 'try', 'tries')}, the next in {failure['again']:g} s", indent=6)

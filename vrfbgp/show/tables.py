@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -55,6 +56,12 @@ class Page:
     def line(self, *words: object, indent: int = 0) -> None:
         """A paragraph; what is too long goes on below, indented alike."""
         self._print(Padding(Text(" ").join(cell(word) for word in words if word != ""), (0, 0, 0, indent)))
+
+    def entry(self, head: str, text: str, *, alarming: bool) -> None:
+        """A line that is never folded, so that it can be searched for."""
+        line = Text(plain(head), style="yellow" if alarming else "bright_black")
+        line.append(" " + plain(text).replace("\n", " "), "default")
+        self._console.print(line, soft_wrap=True)
 
     def gap(self) -> None:
         """An empty line."""
@@ -136,6 +143,11 @@ def duration(seconds: int | None) -> str:
         if seconds >= unit:
             return f"{seconds // unit}{name} {seconds % unit // below}{smaller}"
     return f"{seconds}s"
+
+
+def moment(time: str) -> str:
+    """An RFC 3339 time, to the second, in the reader's own zone."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

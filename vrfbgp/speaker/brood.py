@@ -9,6 +9,7 @@ on: they end with their channels.
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import select
@@ -18,8 +19,8 @@ from typing import Any, NamedTuple
 
 from vrfbgp.speaker.wire import LONGEST_ORDER, Answer
 
-CHANNEL = 3
-"""The number of the channel's descriptor in a speaker; behind it there is no other."""
+CHANNEL, CALLS = 3, 4
+"""The numbers of their descriptors in a speaker; behind them there is no other."""
 
 
 class Order(NamedTuple):
@@ -27,6 +28,8 @@ class Order(NamedTuple):
 
     channel: int
     """Descriptor of its end of the channel."""
+    calls: int
+    """Descriptor of the socket by which the connections of passive sessions come (`wire.CALL`)."""
     epoch: int
     """The highest that was used before."""
     config: str
@@ -59,16 +62,16 @@ class Brood:
 
     def _take(self) -> Order | None:
         """Fork for the next order: the order in the speaker, None where it was forked."""
-        packet, fds, _, _ = socket.recv_fds(self._control, LONGEST_ORDER, 2)
+        packet, fds, _, _ = socket.recv_fds(self._control, LONGEST_ORDER, 3)
         if not packet:
             raise EOFError
         try:
-            if len(fds) < 2:
+            if len(fds) < 3:
                 raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             pid = os.fork()
             if not pid:
                 self._leave_the_nest(*fds)
-                return Order(CHANNEL, **json.loads(packet))
+                return Order(CHANNEL, CALLS, **json.loads(packet))
             self._follow(pid)
         except OSError as error:
             self._tell({Answer.FAILED: f"cannot fork a speaker: {error.strerror}"})
@@ -87,15 +90,19 @@ class Brood:
         self._poller.register(pidfd, select.POLLIN)
         self._tell({Answer.BORN: pid}, pidfd)
 
-    def _leave_the_nest(self, channel: int, errors: int) -> None:
-        """Be a process of its own: its session, its standard error, its channel, and nothing else open."""
+    def _leave_the_nest(self, *fds: int) -> None:
+        """Be a process of its own: its session, its channel, its calls, its standard error, and nothing else
+        open."""
         os.setsid()
         self._control.close()
         for pidfd in self._pids:
             os.close(pidfd)
-        os.dup2(errors, 2)
-        os.dup2(channel, CHANNEL)
-        for fd in {channel, errors} - {CHANNEL}:
+        # Copied out of the way first: a number may be one that another is to get.
+        held = [fcntl.fcntl(fd, fcntl.F_DUPFD, CALLS + 1) for fd in fds]
+        for fd in fds:
+            os.close(fd)
+        for fd, number in zip(held, (CHANNEL, 2, CALLS), strict=True):
+            os.dup2(fd, number)
             os.close(fd)
 
     def _reap(self, pidfd: int) -> None:

@@ -23,7 +23,7 @@ from exabgp.configuration.core.format import formated
 from exabgp.configuration.process import API_PREFIX
 from exabgp.reactor.api.processes import Processes
 
-from vrfbgp.speaker.wire import HEADER, Kind
+from vrfbgp.speaker.wire import CALL, HEADER, Kind
 
 SPOOL_LIMIT = 64 << 20
 SPOOL_MARGIN = 1 << 20
@@ -42,6 +42,8 @@ class Channel(Processes):  # type: ignore[misc]
         super().__init__()
         io.setblocking(False)
         self.io = io
+        self.calls: socket.socket | None = None
+        """By which the connections of passive sessions come."""
         self.failure = ""
         """Why the command at hand failed; read and emptied by the next answer."""
         self._version = version
@@ -108,6 +110,13 @@ class Channel(Processes):  # type: ignore[misc]
             return
         except OSError:
             os._exit(0)
+
+    def call(self) -> socket.socket | None:
+        """The connection that the command at hand is about; None: there was no descriptor left for it."""
+        if self.calls is None:
+            return None
+        _, fds, _, _ = socket.recv_fds(self.calls, len(CALL), 1, socket.MSG_DONTWAIT)
+        return socket.socket(fileno=fds[0]) if fds else None
 
     # -- what ExaBGP asks of its processes -------------------------------------------------------
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from vrfbgp.model import Family
-from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, SessionConfig, Withdraw
+from vrfbgp.model import Family, PeerId
+from vrfbgp.requests import (
+    Announce,
+    RequestRefresh,
+    ResetSession,
+    SendEndOfRib,
+    SessionConfig,
+    Withdraw,
+)
 from vrfbgp.speaker.wire import OWN
 
 RELOAD = f"{OWN} reload"
 CLOSE = f"{OWN} close"
+ACCEPT = f"{OWN} accept"
 
 
 def announce(request: Announce, session: SessionConfig) -> str:
@@ -16,7 +24,7 @@ def announce(request: Announce, session: SessionConfig) -> str:
     What is prepended stands behind our own AS, which comes first on eBGP (RFC 4271 5.1.2).
     """
     words = [
-        f"neighbor {request.peer.address} announce route {request.prefix}",
+        f"{_neighbor(request.peer)} announce route {request.prefix}",
         f"next-hop {request.next_hop if request.next_hop is not None else 'self'}",
     ]
     if request.med is not None:
@@ -34,14 +42,28 @@ def announce(request: Announce, session: SessionConfig) -> str:
     return " ".join(words)
 
 
+def _neighbor(peer: PeerId) -> str:
+    """As `identity.name` begins."""
+    return f"neighbor {peer.address}@{peer.port}"
+
+
 def withdraw(request: Withdraw) -> str:
-    return f"neighbor {request.peer.address} withdraw route {request.prefix}"
+    return f"{_neighbor(request.peer)} withdraw route {request.prefix}"
 
 
 def end_of_rib(request: SendEndOfRib) -> str:
     family = "ipv4" if request.family is Family.IPV4 else "ipv6"
-    return f"neighbor {request.peer.address} announce eor {family} unicast"
+    return f"{_neighbor(request.peer)} announce eor {family} unicast"
+
+
+def refresh(request: RequestRefresh) -> str:
+    family = "ipv4" if request.family is Family.IPV4 else "ipv6"
+    return f"{OWN} refresh {request.peer.address} {request.peer.port} {family}"
 
 
 def reset(request: ResetSession) -> str:
     return f"{OWN} reset {request.peer.address} {request.peer.port} {request.code} {request.subcode}"
+
+
+def accept(peer: PeerId) -> str:
+    return f"{ACCEPT} {peer.address} {peer.port}"

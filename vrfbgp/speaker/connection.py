@@ -1,9 +1,11 @@
-"""An outgoing TCP connection that fails with a reason, writes in order, and keeps the peer's last words.
+"""A TCP connection that writes in order and keeps the peer's last words, called (`Wire`) or accepted
+(`Accepted`).
 
 ExaBGP takes a refused connect for a connected one (it asks `SO_ERROR` once, and the second time it reads
 0); it may put a KEEPALIVE into the middle of a half-written UPDATE when the socket is full; and when a
 write fails it closes the socket together with the NOTIFICATION that says why. These three are done
-otherwise here.
+otherwise here. Its own listener is not used: who may call, and by which device, is decided in the daemon
+(`listen`).
 """
 
 from __future__ import annotations
@@ -13,48 +15,30 @@ import select
 import socket
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from exabgp.reactor.network.error import LostConnection, NetworkError, NotConnected
+from exabgp.reactor.network.incoming import Incoming
 from exabgp.reactor.network.outgoing import Outgoing
 
 CONNECT_TIMEOUT = 10.0
 """Seconds; the kernel's own limit is two minutes (tcp_syn_retries)."""
 
 
-class Wire(Outgoing):  # type: ignore[misc]
-    """One try to reach a peer, and the session that comes of it."""
+class Stream:
+    """What both kinds have in common; goes before ExaBGP's class."""
+
+    io: Any
+    peer: str
 
     last_words = b""
     """What was unread when the connection was closed."""
-
-    def establish(self) -> Iterator[bool]:
-        """Connect: yields False until it is done, then True. Raises `NotConnected` with the kernel's
-        reason."""
-        problem = self._setup() or self._connect()
-        if problem is not None:
-            raise NotConnected(str(problem))
-        until = time.monotonic() + CONNECT_TIMEOUT
-        while not self.writing():
-            if time.monotonic() > until:
-                self.close()
-                hint = " (do both sides have the same TCP MD5 password?)" if self.md5 else ""
-                raise NotConnected(f"connect to {self.peer} port {self.port}: timed out{hint}")
-            yield False
-        number = self.io.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if number:
-            self.close()
-            raise NotConnected(f"connect to {self.peer} port {self.port}: {os.strerror(number)}")
-        self.io.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.success()
-        self._unsent = bytearray()
-        yield True
+    _unsent = bytearray()
 
     @property
     def stuck(self) -> bool:
         """Messages wait for the socket to become writable."""
         return self.io is not None and bool(self._unsent)
-
-    _unsent = bytearray()
 
     def writer(self, data: bytes) -> Iterator[bool]:
         """Send a message behind all that were given before: yields False until the socket has taken it,
@@ -94,7 +78,7 @@ class Wire(Outgoing):  # type: ignore[misc]
                 self.last_words = self.io.recv(1 << 18)
             except OSError:
                 self.last_words = b""
-        super().close()
+        super().close()  # type: ignore[misc]
 
     def hung_up(self) -> bool:
         """There is something to be read, if only the end of the stream."""
@@ -103,3 +87,43 @@ class Wire(Outgoing):  # type: ignore[misc]
         poller = select.poll()
         poller.register(self.io, select.POLLIN)
         return bool(poller.poll(0))
+
+
+class Wire(Stream, Outgoing):  # type: ignore[misc]
+    """One try to reach a peer, and the session that comes of it."""
+
+    def establish(self) -> Iterator[bool]:
+        """Connect: yields False until it is done, then True. Raises `NotConnected` with the kernel's
+        reason."""
+        problem = self._setup() or self._connect()
+        if problem is not None:
+            raise NotConnected(str(problem))
+        until = time.monotonic() + CONNECT_TIMEOUT
+        while not self.writing():
+            if time.monotonic() > until:
+                self.close()
+                hint = " (do both sides have the same TCP MD5 password?)" if self.md5 else ""
+                raise NotConnected(f"connect to {self.peer} port {self.port}: timed out{hint}")
+            yield False
+        number = self.io.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number:
+            self.close()
+            raise NotConnected(f"connect to {self.peer} port {self.port}: {os.strerror(number)}")
+        self.io.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.success()
+        self._unsent = bytearray()
+        yield True
+
+
+class Accepted(Stream, Incoming):  # type: ignore[misc]
+    """A call of a passive session's peer."""
+
+    def __init__(self, neighbor: Any, io: socket.socket) -> None:
+        address = neighbor["peer-address"]
+        super().__init__(address.afi, address.top(), neighbor["local-address"].top(), io)
+        self._unsent = bytearray()
+
+    def refuse(self, message: bytes) -> None:
+        """Say why there is no session, and close."""
+        self.farewell(message)
+        self.close()

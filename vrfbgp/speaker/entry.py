@@ -11,7 +11,6 @@ tuning, no part of the configuration.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import socket
@@ -19,6 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from vrfbgp.privileges import give_up_all
 from vrfbgp.speaker.brood import Brood, Order
 from vrfbgp.speaker.compact import fill_gaps, gather
 
@@ -29,12 +29,6 @@ SPOOL_VARIABLE = "VRFBGP_SPOOL_OCTETS"
 CACHES_FILLED = 10
 """Rehearsals until the interpreter has specialised the code (PEP 659; CPython 3.11 does after 8 runs)."""
 
-PR_SET_NO_NEW_PRIVS = 38
-PR_CAP_AMBIENT = 47
-PR_CAP_AMBIENT_CLEAR_ALL = 4
-CAPABILITY_VERSION_3 = 0x20080522
-"""linux/prctl.h, linux/capability.h"""
-
 
 def refuse_other_version(found: str) -> None:
     """Exit, naming both versions, unless the ExaBGP installed is the one tested."""
@@ -43,16 +37,6 @@ def refuse_other_version(found: str) -> None:
             f"exabgp {found} is installed, but the speaker was tested with exabgp {EXABGP_VERSION} only: "
             f"pip install exabgp=={EXABGP_VERSION}"
         )
-
-
-def give_up_privileges() -> None:
-    """Drop all capabilities: a session needs none, and a peer's octets are read here."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
-    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    if libc.capset(header, (ctypes.c_uint32 * 6)()):
-        sys.exit(f"capset: {os.strerror(ctypes.get_errno())}")
 
 
 def settings() -> Any:
@@ -93,10 +77,12 @@ def load() -> Speak:
 
     from vrfbgp.speaker.channel import SPOOL_LIMIT, Channel
     from vrfbgp.speaker.connection import Wire
+    from vrfbgp.speaker.identity import tell_ports_apart
     from vrfbgp.speaker.lane import Lane
     from vrfbgp.speaker.reactor import Commands, Quiet, SpeakerReactor
     from vrfbgp.speaker.session import Session
 
+    tell_ports_apart()
     loop.Peer = Session
     loop.Signal = Quiet
     loop.API = Commands
@@ -113,6 +99,7 @@ def load() -> Speak:
     def speak(order: Order) -> int:
         paths.append(order.config)
         channel = Channel(socket.socket(fileno=order.channel), order.epoch, release, limit)
+        channel.calls = socket.socket(fileno=order.calls)
         loop.Processes = lambda: channel
         return int(reactor.run())
 
@@ -143,7 +130,7 @@ def main(arguments: list[str]) -> int:
     ExaBGP's."""
     control = socket.socket(fileno=int(arguments[0]))
     speak = load()
-    give_up_privileges()
+    give_up_all()
     _fillings = lay_out()
     order = Brood(control).serve()
     return 0 if order is None else speak(order)

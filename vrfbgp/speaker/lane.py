@@ -33,6 +33,8 @@ READ_AT_ONCE = 1 << 18
 FAMILIES = {(1, 1): "ipv4", (2, 1): "ipv6"}
 """AFI and SAFI of what we speak: unicast."""
 IPV4_UNICAST = (AFI.ipv4, SAFI.unicast)
+IPV6_NEXT_HOP = (AFI.ipv4, SAFI.unicast, AFI.ipv6)
+"""Of IPv4 unicast, as the capability of RFC 8950 4 has it."""
 PHASES = {1: "borr", 2: "eorr"}
 """Message subtypes of RFC 7313 3.2."""
 

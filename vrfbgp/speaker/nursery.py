@@ -91,16 +91,16 @@ class Nursery:
         """The process that forks, while there is one."""
         return self._life.process.pid if self._life is not None and self._life.takes_orders else None
 
-    async def start(self, channel: int, errors: int, epoch: int, config: Path) -> Child:
-        """Fork a speaker with these descriptors: its end of the channel, its standard error. Raises
-        NoSpeaker."""
+    async def start(self, channel: int, errors: int, calls: int, epoch: int, config: Path) -> Child:
+        """Fork a speaker with these descriptors: its end of the channel, its standard error, its end of the
+        socket for calls. Raises NoSpeaker."""
         order = json.dumps({"epoch": epoch, "config": str(config.absolute())}).encode("ascii")
         async with self._turns:
             async with self._starting:
                 if self._life is None or not self._life.takes_orders:
                     self._life = await Life.begin(self._program)
                 life = self._life
-            birth = life.order(order, channel, errors)
+            birth = life.order(order, channel, errors, calls)
             try:
                 # Not wait_for: in Python 3.11 it may swallow a cancellation.
                 async with asyncio.timeout(BIRTH_PATIENCE):

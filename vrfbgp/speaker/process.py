@@ -15,24 +15,32 @@ import re
 import socket
 import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from vrfbgp.events import DownCause, DownKind, SessionDown, SpeakerEvent, SpeakerExited, SpeakerStarted
 from vrfbgp.model import IPNetwork, PeerId
-from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, SessionConfig, Withdraw
+from vrfbgp.requests import (
+    Announce,
+    RequestRefresh,
+    ResetSession,
+    SendEndOfRib,
+    SessionConfig,
+    Withdraw,
+)
 from vrfbgp.speaker import command, render
 from vrfbgp.speaker.frames import Frames
+from vrfbgp.speaker.listen import SILENCE, Listeners
 from vrfbgp.speaker.nursery import LAST_LINES, PATIENCE, Child, NoSpeaker, Nursery, read_lines
 from vrfbgp.speaker.report import ChannelBroken, Reports
-from vrfbgp.speaker.wire import Kind
+from vrfbgp.speaker.wire import CALL, Kind
 
 log = logging.getLogger(__name__)
 
 Consumer = Callable[[SpeakerEvent], Awaitable[None] | None]
 """Takes an event. If it returns an awaitable, the next event comes when that is done."""
-SpeakerCommand = Announce | Withdraw | SendEndOfRib | ResetSession
+SpeakerCommand = Announce | Withdraw | SendEndOfRib | RequestRefresh | ResetSession
 
 FIRST_PAUSE, LONGEST_PAUSE, LONG_LIFE = 0.2, 30.0, 60.0
 """Seconds before a speaker that died is started again, doubled each time; a life after which it begins
@@ -44,7 +52,7 @@ class Speaker:
     """The speaker of one network. All methods are to be called in the event loop.
 
     `run_dir` is made if it isn't there (0700) and gets the ExaBGP configuration (0600: it has passwords).
-    The processes come from `nursery`.
+    The processes come from `nursery`, the calls of passive sessions' peers from `listeners`.
     """
 
     def __init__(
@@ -53,11 +61,13 @@ class Speaker:
         run_dir: Path,
         on_event: Consumer,
         nursery: Nursery,
+        listeners: Listeners | None = None,
     ) -> None:
         self.network = network
         self._run_dir = run_dir
         self._on_event = on_event
         self._nursery = nursery
+        self._listeners = listeners or Listeners()
         self._config = run_dir / f"exabgp-{re.sub(r'[^A-Za-z0-9._-]', '_', network)}.conf"
         self._sessions: dict[PeerId, SessionConfig] = {}
         self._announced: dict[tuple[PeerId, IPNetwork], Announce] = {}
@@ -65,12 +75,18 @@ class Speaker:
         self._number = 0
         self._asked: dict[int, str] = {}
         self._writer: asyncio.WriteTransport | None = None
+        self._calls: socket.socket | None = None
+        self._unheard: dict[PeerId, socket.socket] = {}
+        """Who called while there is no process; of each the last call."""
         self._child: Child | None = None
         self._task: asyncio.Task[None] | None = None
         self._wanted = asyncio.Event()
         self._settled = asyncio.Event()
         self._leaving = False
         self._outdated = False
+        self._greeted = False
+        self._established: Mapping[PeerId, int] = {}
+        self._silent_until = 0.0
         self._refusals: set[asyncio.Future[None]] = set()
 
     # -- what the core asks ----------------------------------------------------------------------
@@ -92,6 +108,8 @@ class Speaker:
                     self._refuse(session.peer, reason)
                 return
         before, self._sessions = self._sessions, {session.peer: session for session in accepted}
+        for peer in [peer for peer in self._unheard if before.get(peer) != self._sessions.get(peer)]:
+            self._unheard.pop(peer).close()
         self._announced = {key: route for key, route in self._announced.items() if key[0] in self._sessions}
         self._settled.clear()
         if accepted:
@@ -113,6 +131,8 @@ class Speaker:
             elif not self._leaving:
                 self._leaving = True
                 self._ask(command.CLOSE)
+        # Behind the command that makes them known: what they answer is behind it, too.
+        self._listeners.expect(self.network, accepted, self._called, self._not_called)
         for refusal in refused:
             log.error("%s", refusal)
             self._refuse(refusal.session.peer, refusal.reason)
@@ -132,6 +152,8 @@ class Speaker:
             self._ask(command.withdraw(request))
         elif isinstance(request, SendEndOfRib):
             self._ask(command.end_of_rib(request))
+        elif isinstance(request, RequestRefresh):
+            self._ask(command.refresh(request))
         else:
             self._ask(command.reset(request))
 
@@ -142,6 +164,9 @@ class Speaker:
     async def stop(self) -> None:
         """End the process without a word to the peers: their graceful restart covers the gap."""
         self._wanted.clear()
+        self._listeners.forget(self.network)
+        while self._unheard:
+            self._unheard.popitem()[1].close()
         task, self._task = self._task, None
         if task is None:
             return
@@ -163,6 +188,7 @@ class Speaker:
             await self._wanted.wait()
             begun = clock()
             reports = Reports(self.network)
+            self._established = reports.established
             status: int | None
             try:
                 status, text = await self._life(reports)
@@ -191,18 +217,22 @@ class Speaker:
 
     async def _life(self, reports: Reports) -> tuple[int | None, str]:
         """One process, from its start to its end: its exit status and last words."""
-        self._leaving = self._outdated = False
+        self._leaving = self._outdated = self._greeted = False
         lines: deque[str] = deque(maxlen=LAST_LINES)
         ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
+        calling, called = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, calling:
+            with theirs, called:
                 said, saying = os.pipe()
                 listening = asyncio.create_task(self._listen(said, lines))
+                fds = theirs.fileno(), saying, called.fileno()
                 try:
-                    child = await self._nursery.start(theirs.fileno(), saying, self._epoch, self._config)
+                    child = await self._nursery.start(*fds, self._epoch, self._config)
                 finally:
                     os.close(saying)
             self._child = child
+            calling.setblocking(False)
+            self._calls = calling
             try:
                 frames = Frames(partial(self._take, reports))
                 loop = asyncio.get_running_loop()
@@ -222,9 +252,12 @@ class Speaker:
             self._answered(number, payload.decode())
             return None
         if kind is Kind.HELLO:
+            self._greeted = True
             if self._outdated:
                 self._ask(command.RELOAD)
             self._settle()
+            while self._unheard:
+                self._put_through(*self._unheard.popitem())
             return self._on_event(SpeakerStarted(self.network))
         event = reports.event(kind, index, number, payload)
         self._epoch = max(self._epoch, number)
@@ -233,7 +266,8 @@ class Speaker:
     async def _end(self, child: Child) -> int | None:
         """Close the channel, which ends the process; see that it is gone. Its exit status."""
         writer, self._writer = self._writer, None
-        self._child = None
+        self._child = self._calls = None
+        self._greeted = False
         self._announced.clear()
         self._asked.clear()
         if writer is not None:
@@ -257,6 +291,39 @@ class Speaker:
         finally:
             transport.close()
 
+    # -- passive sessions ------------------------------------------------------------------------
+
+    def _called(self, session: SessionConfig, io: socket.socket) -> None:
+        """Take over the connection that a peer has made."""
+        if self._greeted and not self._leaving:
+            self._put_through(session.peer, io)
+            return
+        if before := self._unheard.pop(session.peer, None):
+            before.close()
+        self._unheard[session.peer] = io
+
+    def _not_called(self, peer: PeerId, reason: str) -> None:
+        """Tell why a peer does not get through, unless it has."""
+        if peer not in self._established:
+            self._refuse(peer, reason)
+
+    def _put_through(self, peer: PeerId, io: socket.socket) -> None:
+        assert self._calls is not None
+        with io:
+            try:
+                socket.send_fds(self._calls, [CALL], [io.fileno()])
+            except OSError as error:
+                self._turned_away(f"{peer} called, but that can't be passed on: {error.strerror}")
+                return
+        self._ask(command.accept(peer))
+
+    def _turned_away(self, reason: str) -> None:
+        """A peer may call as often as it likes, but not fill the log."""
+        now = asyncio.get_running_loop().time()
+        if reason and now >= self._silent_until:
+            self._silent_until = now + SILENCE
+            log.warning("speaker %s turned a call away: %s", self.network, reason)
+
     # -- the channel -----------------------------------------------------------------------------
 
     def _ask(self, line: str) -> None:
@@ -267,7 +334,9 @@ class Speaker:
 
     def _answered(self, number: int, failure: str) -> None:
         line = self._asked.pop(number, "?")
-        if failure:
+        if line.startswith(command.ACCEPT):
+            self._turned_away(failure)
+        elif failure:
             log.error("speaker %s refused %r: %s", self.network, line, failure)
         if line == command.RELOAD:
             self._settle()

@@ -14,17 +14,22 @@ from typing import Any
 
 from exabgp.bgp.fsm import FSM
 from exabgp.bgp.message import Notify
+from exabgp.bgp.message.refresh import RouteRefresh
 from exabgp.logger import log
+from exabgp.protocol.family import AFI, SAFI
 from exabgp.reactor.api import API
 from exabgp.reactor.asynchronous import ASYNC
 from exabgp.reactor.interrupt import Signal
 from exabgp.reactor.loop import Reactor
+from exabgp.reactor.network.error import NotConnected
 
+from vrfbgp.speaker.connection import Accepted
 from vrfbgp.speaker.wire import OWN
 
 TICK = 1.0
 """Seconds that it sleeps at most: ExaBGP's timers count in whole seconds."""
 SOON = 0.01
+FAMILIES = {"ipv4": (AFI.ipv4, SAFI.unicast), "ipv6": (AFI.ipv6, SAFI.unicast)}
 
 
 class Quiet(Signal):  # type: ignore[misc]
@@ -64,8 +69,12 @@ class Commands(API):  # type: ignore[misc]
             reactor.processes.answer_done(service)
             reactor.leave()
             return True
+        elif len(words) == 5 and words[1] == "refresh":
+            failure = reactor.refresh(words[2], int(words[3]), words[4])
         elif len(words) == 6 and words[1] == "reset":
             failure = reactor.reset(words[2], *map(int, words[3:]))
+        elif len(words) == 4 and words[1] == "accept":
+            failure = reactor.accept(words[2], int(words[3]))
         else:
             failure = f"no such command: {command}"
         if failure:
@@ -103,24 +112,57 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
     def renew(self) -> str:
         """Load the configuration again; a failure leaves all as it is and is returned."""
         before = self.configuration.neighbors
-        pending = {name: list(neighbor.eor) for name, neighbor in before.items()}
+        pending = {name: (list(n.eor), list(n.refresh)) for name, n in before.items()}
         if not self.reload():
             self.configuration.neighbors = before
             return f"configuration refused: {str(self.configuration.error).strip()}"
         for name, neighbor in self.configuration.neighbors.items():
-            neighbor.eor.extend(pending.get(name, ()))
+            ends, refreshes = pending.get(name, ((), ()))
+            neighbor.eor.extend(ends)
+            neighbor.refresh.extend(refreshes)
+        return ""
+
+    def refresh(self, address: str, port: int, family: str) -> str:
+        """Ask a peer to send all it has again; returns why not. Without a session there is nobody to ask."""
+        peer = self._peer(address, port)
+        if peer is None:
+            return f"no peer {address} port {port}"
+        if peer.fsm == FSM.ESTABLISHED:
+            peer.neighbor.refresh.append(RouteRefresh(*FAMILIES[family]))
         return ""
 
     def reset(self, address: str, port: int, code: int, subcode: int) -> str:
         """End a session with a NOTIFICATION; returns why not."""
+        peer = self._peer(address, port)
+        if peer is None:
+            return f"no peer {address} port {port}"
+        if peer.fsm != FSM.ESTABLISHED:
+            return f"{address} port {port} has no session"
+        peer.proto.reset = Notify(code, subcode, b"")
+        return ""
+
+    def accept(self, address: str, port: int) -> str:
+        """Begin a passive session by the connection that its peer made; returns why not."""
+        io = self.processes.call()
+        if io is None:
+            return f"the connection of {address} port {port} got lost"
+        peer = self._peer(address, port)
+        if peer is None:
+            io.close()
+            return f"no peer {address} port {port}"
+        try:
+            return str(peer.accept(Accepted(peer.neighbor, io)))
+        except NotConnected as error:
+            return str(error)
+
+    def _peer(self, address: str, port: int) -> Any:
         for peer in self._peers.values():
             neighbor = peer.neighbor
-            if neighbor["peer-address"].top() == address and neighbor["connect"] == port:
-                if peer.fsm != FSM.ESTABLISHED:
-                    return f"{address} port {port} has no session"
-                peer.proto.reset = Notify(code, subcode, b"")
-                return ""
-        return f"no peer {address} port {port}"
+            is_it = neighbor["peer-address"].top() == address and neighbor["connect"] == port
+            # One whose addresses or AS numbers changed is on its way out for a turn, beside its successor.
+            if is_it and not peer.stopping():
+                return peer
+        return None
 
     def leave(self) -> None:
         """Say farewell to all peers, and end."""
@@ -143,6 +185,9 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         limit = TICK
         resting: dict[int, Any] = {}
         for peer in self._peers.values():
+            if peer.proto is None and peer.waits:
+                # It is the peer who begins.
+                continue
             if peer.proto is None and not peer.generator:
                 # Between two tries, or about to be dropped.
                 limit = min(limit, SOON if peer.stopping() else max(peer._delay._time - now, SOON))
@@ -156,6 +201,9 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
                 events = select.POLLOUT | (0 if peer.proto is None else select.POLLIN)
             else:
                 events = select.POLLIN
+            if peer.generator is None:
+                # It was called a moment ago.
+                limit = 0.0
             if channel.full and peer.fsm == FSM.ESTABLISHED:
                 events &= ~select.POLLIN
             elif pause := lane.rest.left(time.monotonic()):

@@ -49,9 +49,9 @@ neighbor 192.0.2.1 {
 }
 """
 COMMANDS = b"""\
-1 neighbor 192.0.2.1 announce route 198.51.100.1/32 next-hop self
-2 neighbor 192.0.2.1 announce eor ipv4 unicast
-3 neighbor 192.0.2.1 withdraw route 198.51.100.1/32
+1 neighbor 192.0.2.1@179 announce route 198.51.100.1/32 next-hop self
+2 neighbor 192.0.2.1@179 announce eor ipv4 unicast
+3 neighbor 192.0.2.1@179 withdraw route 198.51.100.1/32
 """
 
 

@@ -48,6 +48,7 @@ def check(session: SessionConfig) -> None:
         ("the port", session.peer.port, 1, 65535),
         ("the restart time", session.restart_time, 0, LONGEST_RESTART_TIME),
         ("the hold time", session.hold_time, 0, 65535),
+        ("the port that we listen on", session.listen.port if session.listen else 179, 1, 65535),
     ):
         if not low <= number <= high:
             raise SessionRefused(session, f"{name} is {number}, must be {low} to {high}")
@@ -57,9 +58,9 @@ def check(session: SessionConfig) -> None:
         )
     if session.keepalive_time is not None and session.keepalive_time < 1:
         raise SessionRefused(session, f"a keepalive time of {session.keepalive_time} s: must be at least 1")
-    if session.ttl_security is not None and not 1 <= session.ttl_security <= 254:
+    if session.ttl_security is not None and not 1 <= session.ttl_security <= 255:
         raise SessionRefused(
-            session, f"TTL security over {session.ttl_security} hops: must be 1 to 254 (RFC 5082)"
+            session, f"TTL security over {session.ttl_security} hops: must be 1 to 255 (RFC 5082)"
         )
     try:
         IPv4Address(session.router_id)
@@ -97,18 +98,23 @@ def accept(
     sessions: Iterable[SessionConfig],
 ) -> tuple[tuple[SessionConfig, ...], tuple[SessionRefused, ...]]:
     """The sessions that can be written together, and why not the others."""
-    good: dict[str, SessionConfig] = {}
+    good: dict[object, SessionConfig] = {}
     refused: list[SessionRefused] = []
     for session in sessions:
         try:
             check(session)
-            other = good.setdefault(str(session.peer.address), session)
+            other = good.setdefault(_identity(session), session)
             if other is not session:
-                reason = f"the network has a session with {other.peer} already; one address can have one only"
-                raise SessionRefused(session, reason)
+                raise SessionRefused(session, f"{other.peer} can't be told from it by its calls")
         except SessionRefused as refusal:
             refused.append(refusal)
     return tuple(good.values()), tuple(refused)
+
+
+def _identity(session: SessionConfig) -> object:
+    """Who calls does so from any port."""
+    address = str(session.peer.address)
+    return address if session.listen is not None else (address, session.peer.port)
 
 
 def render(sessions: Iterable[SessionConfig]) -> str:
@@ -120,8 +126,6 @@ def render(sessions: Iterable[SessionConfig]) -> str:
 
 
 def _values(session: SessionConfig) -> dict[str, Any]:
-    hops = session.ttl_security
-    single_hop = not session.multihop and session.peer_as != session.local_as
     return {
         "title": re.sub(r"[^A-Za-z0-9_.:/ -]", "_", f"{session.peer} {session.description}")[:100],
         "description": f"keepalive-time {session.keepalive_time}"
@@ -135,12 +139,14 @@ def _values(session: SessionConfig) -> dict[str, Any]:
         "peer_as": session.peer_as,
         "router_id": session.router_id,
         "hold_time": session.hold_time,
-        # RFC 5082 3: sent with 255; RFC 4271 has no word on it, but eBGP over one hop is sent with 1.
-        "outgoing_ttl": 255 if hops else 1 if single_hop else 64,
-        "incoming_ttl": 256 - hops if hops else None,
+        "outgoing_ttl": session.sent_ttl,
+        "incoming_ttl": session.least_ttl,
+        "passive": session.listen is not None,
         "password_base64": base64.b64encode(session.password.encode()).decode() if session.password else None,
         "restart_time": session.restart_time,
         "families": [_NAMES[family] for family in sorted(session.families)],
+        # RFC 8950: what a router without IPv4 addresses on the link can say. Over IPv4 there are some.
+        "extended_next_hop": session.families == frozenset(Family) and session.peer.address.version == 6,
     }
 
 

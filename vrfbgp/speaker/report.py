@@ -94,6 +94,7 @@ def _negotiated(content: Mapping[str, Any]) -> Negotiated:
         asn4=content["asn4"],
         add_path=_families(content["add_path"]),
         extended_message=content["extended_message"],
+        extended_next_hop=content["extended_next_hop"],
         route_refresh=content["route_refresh"],
         enhanced_refresh=content["enhanced_refresh"],
         restart=None

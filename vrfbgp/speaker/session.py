@@ -17,8 +17,9 @@ from exabgp.bgp.message.open.capability.refresh import REFRESH
 from exabgp.reactor.network.error import NetworkError
 from exabgp.reactor.peer import ACTION, Peer
 
+from vrfbgp.speaker.connection import Accepted
 from vrfbgp.speaker.framing import EXTENDED_LIMIT, HEADER_LENGTH, NOTIFICATION, Framer
-from vrfbgp.speaker.lane import FAMILIES, Lane
+from vrfbgp.speaker.lane import FAMILIES, IPV6_NEXT_HOP, Lane
 from vrfbgp.speaker.wire import Kind
 
 RETRY_LIMIT = 5
@@ -29,6 +30,7 @@ LONGEST_PAUSE = 30
 """Seconds: a session that is ended by a NOTIFICATION before the one, for the second time, waits up to the
 other."""
 
+GRACEFUL_RESTART = Capability.CODE.GRACEFUL_RESTART
 TELLING_STATES = {FSM.IDLE: b"idle", FSM.OPENSENT: b"opensent", FSM.OPENCONFIRM: b"openconfirm"}
 """`connect` is told when it begins and `established` with `UP`; ExaBGP's ACTIVE and CONNECT are not the
 RFC's."""
@@ -54,15 +56,19 @@ class Machine(FSM):  # type: ignore[misc]
 class Session(Peer):  # type: ignore[misc]
     """A peer, from its first line in the configuration to its last."""
 
+    proto: Any
+
     def __init__(self, neighbor: Any, reactor: Any) -> None:
         super().__init__(neighbor, reactor)
         self.channel = reactor.processes
-        self.index = self._index()
+        self.index: int = self.channel.index(neighbor["peer-address"].top(), neighbor["connect"])
         self.epoch = 0
         self.attempt: Lane | None = None
         self._told = b""
         self._short_lives = 0
         self.fsm = Machine(self, FSM.IDLE)
+        if self.waits:
+            self.tell_state(b"active")
 
     @property
     def keepalive_time(self) -> int:
@@ -70,14 +76,13 @@ class Session(Peer):  # type: ignore[misc]
         description = self.neighbor["description"] or ""
         return int(description[len(KEEPALIVE_TIME) :]) if description.startswith(KEEPALIVE_TIME) else 0
 
-    def _index(self) -> int:
-        index: int = self.channel.index(self.neighbor["peer-address"].top(), self.neighbor["connect"])
-        return index
-
     # -- telling ---------------------------------------------------------------------------------
 
     def tell_state(self, state: bytes) -> None:
-        """Tell the FSM's state, if it is another than the last told."""
+        """Tell the FSM's state, if it is another than the last told. Idle is who does nothing, not even
+        wait to be called (RFC 4271 8.2.2)."""
+        if state == b"idle" and self.waits:
+            state = b"active"
         if state != self._told:
             self._told = state
             self.channel.post(Kind.STATE, self.index, self.epoch, state)
@@ -85,11 +90,8 @@ class Session(Peer):  # type: ignore[misc]
     def trying(self, lane: Lane) -> None:
         """A new connection is about to be made."""
         self.attempt = lane
-        if self.index != (index := self._index()):
-            # The port changed; ExaBGP takes it for the same peer.
-            self.index = index
-            self._told = b""
-        self.tell_state(b"connect")
+        if not self.waits:
+            self.tell_state(b"connect")
 
     def begin(self) -> None:
         """The session is Established."""
@@ -111,8 +113,9 @@ class Session(Peer):  # type: ignore[misc]
         cause = self._cause(message, error, attempt)
         self.channel.tell(Kind.DOWN, self.index, self.epoch, cause)
         self.attempt = None
-        # An End-of-RIB that was not sent belongs to the session that is over.
+        # An End-of-RIB, or a wish, that was not sent belongs to the session that is over.
         self.neighbor.eor.clear()
+        self.neighbor.refresh.clear()
         if not self.epoch:
             return None
         self.epoch = 0
@@ -129,6 +132,41 @@ class Session(Peer):  # type: ignore[misc]
         if self.fsm != FSM.ESTABLISHED:
             self._reset("stop, the configuration changed")
             self._delay.reset()
+
+    def _reset(self, message: str = "", error: Any = "") -> None:
+        super()._reset(message, error)
+        self.tell_state(b"idle")
+
+    # -- passive sessions ------------------------------------------------------------------------
+
+    @property
+    def waits(self) -> bool:
+        """The session is passive: the peer calls, we never do."""
+        return bool(self.neighbor["passive"]) and not self.stopping()
+
+    def accept(self, connection: Accepted) -> str:
+        """Take the peer's call; returns why not, which the peer is told, too."""
+        if not self.waits:
+            connection.refuse(Notify(6, 5, b"").message())
+            return f"{connection.peer} is not waited for"
+        if self._short_lives > 1 and self._delay.backoff():
+            connection.refuse(Notify(6, 5, b"").message())
+            return f"{connection.peer} called again too soon"
+        if self.fsm == FSM.ESTABLISHED and not self._peer_restarts():
+            # RFC 4271 6.8: an Established session stays.
+            connection.refuse(Notify(6, 7, b"").message())
+            return f"{connection.peer} called, but its session stands"
+        if self.proto is not None:
+            # It is the peer who made both, and it has given up the older one; of that it is not told.
+            self._reset("the peer connected anew")
+        self.proto = Lane(self).accept(connection)
+        self.generator = None
+        self._delay.reset()
+        return ""
+
+    def _peer_restarts(self) -> bool:
+        """RFC 4724 4.2: from who announced graceful restart, another connection is the end of the first."""
+        return bool(self.proto.negotiated.received_open.capabilities.announced(GRACEFUL_RESTART))
 
     def _cause(self, message: str, error: Any, attempt: Lane) -> dict[str, Any]:
         if not isinstance(error, Notification):
@@ -191,7 +229,7 @@ def negotiated(lane: Any) -> dict[str, Any]:
     agreed = lane.negotiated
     theirs = agreed.received_open.capabilities
     restart = None
-    code = Capability.CODE.GRACEFUL_RESTART
+    code = GRACEFUL_RESTART
     if theirs.announced(code) and agreed.sent_open.capabilities.announced(code):
         graceful = theirs[code]
         restart = {
@@ -217,6 +255,7 @@ def negotiated(lane: Any) -> dict[str, Any]:
         "asn4": bool(agreed.asn4),
         "add_path": [name for family, name in names.items() if agreed.addpath.receive(*family)],
         "extended_message": agreed.msg_size == EXTENDED_LIMIT,
+        "extended_next_hop": IPV6_NEXT_HOP in agreed.nexthop,
         "route_refresh": agreed.refresh != REFRESH.ABSENT,
         "enhanced_refresh": agreed.refresh == REFRESH.ENHANCED,
         "restart": restart,

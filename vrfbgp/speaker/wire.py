@@ -20,7 +20,13 @@ MAX_PAYLOAD = 1 << 20
 """No frame is longer: a reader that sees more has lost the thread."""
 
 OWN = "vrfbgp"
-"""First word of the commands that aren't ExaBGP's: `reload`, `close`, `reset ADDRESS PORT CODE SUBCODE`."""
+"""First word of the commands that aren't ExaBGP's: `reload`, `close`, `refresh ADDRESS PORT FAMILY`,
+`reset ADDRESS PORT CODE SUBCODE`, `accept ADDRESS PORT`."""
+
+CALL = b"call"
+"""What each packet of the second socket says; its descriptor is the connection that the peer of a passive
+session made. One is sent before each `accept`, whose place among the commands says which configuration the
+call was for."""
 
 
 class Kind(IntEnum):
@@ -54,8 +60,9 @@ LONGEST_ORDER = 1 << 14
 
 
 class Answer(StrEnum):
-    """The words of that process: to an order (a packet `{"epoch", "config"}` with two descriptors, the
-    speaker's end of the channel and its standard error) and of the end of a speaker, as JSON objects."""
+    """The words of that process: to an order (a packet `{"epoch", "config"}` with three descriptors, the
+    speaker's end of the channel, its standard error and its end of the socket for calls) and of the end of a
+    speaker, as JSON objects."""
 
     BORN = "born"
     """Process id of the speaker; its pidfd comes along."""

@@ -20,21 +20,34 @@ _CODES = {
 }
 _KINDS = {
     DownKind.CONNECT_FAILED: "Check that {peer} is reachable from {local}, listens on its port, has the "
-    "neighbor {local} with AS {local_as}, and that both sides have the same password, or none.",
+    "neighbor {local} with AS {local_as}, and that both sides have the same password and ttlSecurity, "
+    "or none.",
     DownKind.CONNECTION_LOST: "The connection broke; it is tried again. If it never lasts, compare the "
     "passwords and the AS numbers, and look at the router's log.",
     DownKind.HOLD_TIMER: "The peer was silent for its hold time: check the link to it, and its load.",
     DownKind.UPLINK_LOST: "Bring the device up again, or give it its address back; the session follows.",
     DownKind.SPEAKER_ENDED: "The process that held the session is started again; the log says how it ended.",
 }
+_WAITING = (
+    "The router has to call {local} port {listen.port} by way of {listen.device}: give it the neighbor "
+    "{local} with AS {local_as}, and the same password as here, or none."
+)
 
 
-def advice(cause: DownCause, session: SessionConfig | None) -> str | None:
-    """What a person can do; None if it is not known better than the cause itself says."""
+def advice(cause: DownCause | None, session: SessionConfig | None) -> str | None:
+    """What a person can do; None if it is not known better than the cause itself says.
+
+    Without a cause the session was never up, nor tried.
+    """
     if session is None:
         return None
-    text = _CODES.get((cause.code, cause.subcode)) if cause.code else None
-    text = text or _KINDS.get(cause.kind)
+    text = _CODES.get((cause.code, cause.subcode)) if cause is not None and cause.code else None
+    if text is None and session.listen is not None:
+        # Why we can't be called is said whole where it is found.
+        failed = cause is not None and cause.kind is DownKind.CONNECT_FAILED
+        text = None if failed else _WAITING
+    elif text is None and cause is not None:
+        text = _KINDS.get(cause.kind)
     if text is None:
         return None
     return text.format(
@@ -43,4 +56,5 @@ def advice(cause: DownCause, session: SessionConfig | None) -> str | None:
         local_as=session.local_as,
         router_id=session.router_id,
         hold_time=session.hold_time,
+        listen=session.listen,
     )

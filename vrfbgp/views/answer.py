@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
 from ipaddress import ip_address, ip_network
+from typing import TypeVar
 
 from vrfbgp.core import Core
 from vrfbgp.model import IPAddress, IPNetwork, KernelRoute
 from vrfbgp.views.drain import drain_state
 from vrfbgp.views.flow import can_ask, explain_flow, incoming
 from vrfbgp.views.prefix import explain_prefix
-from vrfbgp.views.received import received
+from vrfbgp.views.received import PathState, received
 from vrfbgp.views.routes import PAGE, routes
 from vrfbgp.views.status import status
 from vrfbgp.views.table import RouteState
 from vrfbgp.views.walk import KernelAnswer
 from vrfbgp.views.words import Json
 
+S = TypeVar("S", bound=StrEnum)
 RouteGet = Callable[[IPAddress | None, IPAddress, int | None], Awaitable[KernelRoute]]
 """`Kernel.route_get`: what the kernel does with a packet (source, destination, device it comes in by)."""
 
@@ -32,7 +35,8 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
             case "routes":
                 return _routes(core, request)
             case "received":
-                return received(core, _network(core, request), **_page(request))
+                state = _one(PathState, request.get("state"))
+                return received(core, _network(core, request), state=state, **_page(request))
             case "explain-prefix":
                 network = _network(core, request)
                 return explain_prefix(core, network, _prefix(request.get("prefix")))
@@ -46,18 +50,18 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
 
 
 def _routes(core: Core, request: Json) -> Json:
-    state = request.get("state")
-    found = None if state is None else _state(state)
-    return routes(core, _network(core, request), state=found, **_page(request))
+    state = _one(RouteState, request.get("state"))
+    return routes(core, _network(core, request), state=state, **_page(request))
 
 
 def _page(request: Json) -> Json:
     """Which part of a long answer is asked for."""
-    within = request.get("within")
+    within, prefix = request.get("within"), request.get("prefix")
     return {
         "limit": _number(request.get("limit", PAGE)),
         "offset": _number(request.get("offset", 0)),
         "within": None if within is None else _prefix(within),
+        "prefix": None if prefix is None else _prefix(prefix),
     }
 
 
@@ -104,8 +108,9 @@ def _number(given: object) -> int:
     return given
 
 
-def _state(text: object) -> RouteState:
+def _one(states: type[S], text: object) -> S | None:
+    """A state by its word; None if none is asked for."""
     try:
-        return RouteState(str(text))
+        return None if text is None else states(str(text))
     except ValueError:
-        raise ValueError(f"{text!r} is no state of a route: {', '.join(RouteState)}") from None
+        raise ValueError(f"{text!r} is no state of these: {', '.join(states)}") from None

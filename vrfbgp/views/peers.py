@@ -83,7 +83,7 @@ def _reason(session: Session | None, problems: list[Json]) -> str | None:
 
 
 def _advice(network: Network | None, session: Session | None) -> str | None:
-    if network is None or session is None or session.works or session.last_error is None:
+    if network is None or session is None or session.works:
         return None
     config = next((config for config in network.configured if config.peer == session.intent.id), None)
     return advice(session.last_error, config)
@@ -97,7 +97,7 @@ def _local_address(network: Network | None, peer: PeerIntent) -> str | None:
 def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
     """Prefixes received, accepted by import policy, refused by it; and of the accepted, the unusable."""
     adjs = list(loc.adj_in.get(peer.id, {}).values()) if loc else []
-    refused = Counter(reason.value for adj in adjs for _, reason, _ in adj.refused.values())
+    refused = sum((adj.refused.counts for adj in adjs), Counter[Refusal]())
     unusable: Counter[str] = Counter()
     for adj in adjs:
         assert loc is not None
@@ -105,9 +105,9 @@ def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
     return {
         "received": sum(len(adj) for adj in adjs),
         "accepted": sum(len(adj.paths) for adj in adjs),
-        "refused": dict(refused),
+        "refused": {reason.value: number for reason, number in refused.items()},
         "unusable": dict(unusable),
-        "stale": sum(len(adj.stale) for adj in adjs),
+        "stale": sum(len(adj.stale) + len(adj.stale_refused) for adj in adjs),
     }
 
 

@@ -16,11 +16,12 @@ WHY = {
     Verdict.LOCAL_PREF: "another path has a higher local preference",
     Verdict.AS_PATH_LENGTH: "another path has a shorter AS path",
     Verdict.ORIGIN: "another path has a better origin (igp before egp before incomplete)",
-    Verdict.MED: "another path through the same neighbor AS has a lower MED",
+    Verdict.MED: "another path that it compares with has a lower MED",
     Verdict.EXTERNAL_PREFERRED: "another path was learned by eBGP, this one by iBGP",
     Verdict.ROUTER_ID: "another path is from a lower router id",
     Verdict.CLUSTER_LIST: "another path has a shorter cluster list",
     Verdict.PEER_ADDRESS: "another path is from a lower peer address",
+    Verdict.AS_PATH: "as good as the best, but by another AS path (multipathRelax: Disabled)",
     Verdict.MAX_PATHS: "as good as those in use, which are as many as maxPaths allows",
 }
 STATES = {
@@ -76,7 +77,7 @@ def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) 
             continue
         if nlri in adj.refused:
             path, refusal, rule = adj.refused[nlri]
-            told = _path(table, peer, path, None, refusal, stale=nlri in adj.stale, backup=False)
+            told = _path(table, peer, path, None, refusal, stale=nlri in adj.stale_refused, backup=False)
             found.append((2, told | {"rule": rule}))
         elif nlri in adj.paths:
             path = adj.paths[nlri]

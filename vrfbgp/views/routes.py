@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from vrfbgp.core import Core
-from vrfbgp.model import Family, IPNetwork, Nlri, network_of
+from vrfbgp.model import Family, IPNetwork, Nlri, network_of, nlri_of
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.views.table import Owner, RouteState, Table, hop_told
 from vrfbgp.views.words import Json, kernel_words
@@ -33,9 +33,12 @@ def routes(
     limit: int = PAGE,
     offset: int = 0,
     within: IPNetwork | None = None,
+    prefix: IPNetwork | None = None,
     state: RouteState | None = None,
 ) -> Json:
-    """One page: prefixes (of `within`, in `state`) from place `offset`; `next` is where to go on, or null.
+    """One page: prefixes (of `within`, or just `prefix`; in `state`) from place `offset` on.
+
+    `next` is where to go on, or null.
 
     KeyError for a network that does not run here.
     """
@@ -43,7 +46,10 @@ def routes(
     rows: list[Json] = []
     limit = max(1, min(limit, LARGEST_PAGE))
     at, ended = offset, False
-    for at, family, nlri in _from(table.sources(), offset):
+    sources = table.sources()
+    if prefix is not None:
+        sources = _only(sources, prefix)
+    for at, family, nlri in _from(sources, offset):
         if at == offset + SCAN or len(rows) == limit:
             break
         if nlri is None or (within is not None and not is_within(family, nlri, within)):
@@ -60,6 +66,12 @@ def routes(
         "routes": rows,
         "next": None if ended else at,
     }
+
+
+def _only(sources: Sources, prefix: IPNetwork) -> Sources:
+    """What there is of one prefix: looked up, not looked for."""
+    of, nlri = Family.of(prefix), nlri_of(prefix)
+    return [(family, (nlri,)) for family, held in sources if family is of and nlri in held]
 
 
 def _from(sources: Sources, offset: int) -> Iterator[tuple[int, Family, Nlri | None]]:

@@ -204,6 +204,7 @@ def _kernel(core: Core, now: float) -> Json:
         "comparison": {
             "every": core.repairs.rounds.period,
             "compared": core.repairs.rounds.compared,
+            "last": None if core.repairs.rounds.last is None else int(now - core.repairs.rounds.last),
             "missed": core.repairs.missed,
         },
         "contested": [

@@ -13,6 +13,7 @@ from tests.unit.config.reading import (
     gateway_text,
     joined,
     network,
+    ours,
     peer_text,
     reasons,
 )
@@ -230,10 +231,19 @@ class TestLenient:
         assert files.intent(text) == files.intent(text, lenient=True)
 
 
-def test_a_second_port_at_one_address_is_told_before_the_speaker_has_to(files: Files) -> None:
-    first, second = peer_text(name="a"), peer_text(name="b").replace("172.16.1.140", "172.16.1.140:1790")
-    peers = network(files.intent(joined(ENABLED, RED, first, second)), "red").peers
-    assert [(peer.id.port, reasons(peer.degraded)) for peer in peers] == [
-        (179, []),
-        (1790, [Reason.DUPLICATE_NAME]),
-    ]
+@pytest.mark.parametrize("passive", [(), ("a",), ("b",)], ids=["active", "first", "second"])
+def test_two_ports_at_one_address_are_two_peers(files: Files, passive: tuple[str, ...]) -> None:
+    texts = [peer_text("passive: true" if name in passive else "", name=name) for name in ("a", "b")]
+    texts[1] = texts[1].replace("172.16.1.140", "172.16.1.140:1790")
+    peers = network(files.intent(joined(ENABLED, RED, *map(ours, texts))), "red").peers
+    assert [(peer.id.port, peer.degraded) for peer in peers] == [(179, ()), (1790, ())]
+
+
+def test_of_two_passive_peers_at_one_address_the_second_is_told_why_not(files: Files) -> None:
+    texts = [ours(peer_text("passive: true", name=name)) for name in ("a", "b")]
+    texts[1] = texts[1].replace("172.16.1.140", "172.16.1.140:1790")
+    first, second = network(files.intent(joined(ENABLED, RED, *texts)), "red").peers
+    assert first.degraded == ()
+    assert reasons(second.degraded) == [Reason.DUPLICATE_NAME]
+    assert "BGPPeer a" in second.degraded[0].text
+    assert "make one of them active" in second.degraded[0].text

@@ -39,6 +39,14 @@ spec:
   externalNetworks: [red]
 """
 
+FILTER = """\
+apiVersion: projectcalico.org/v3
+kind: BGPFilter
+metadata:
+  name: red-in
+spec:
+"""
+
 # text, reason, line, path, words of the problem's text
 REFUSALS = [
     # syntax
@@ -123,6 +131,22 @@ REFUSALS = [
         9,
         "spec.holdTime",
         "is a field of vrfbgp.io/v1alpha1: change apiVersion",
+    ),
+    (
+        FILTER + "  exportV4:\n  - action: Accept\n    operations:\n    - setMED: {value: 1}\n",
+        Reason.UNKNOWN_FIELD,
+        9,
+        "spec.exportV4[0].operations[0].setMED",
+        "is a field of vrfbgp.io/v1alpha1: change apiVersion",
+    ),
+    (
+        ours(FILTER)
+        + "  exportV4:\n  - action: Accept\n    operations:\n    - setMED: {value: 1}\n"
+        + "      setPriority: {value: 1}\n",
+        Reason.WRONG_TYPE,
+        9,
+        "spec.exportV4[0].operations[0]",
+        "must have one operation",
     ),
     (NETWORK + "  failureMode: Open\n", Reason.UNKNOWN_FIELD, 7, "spec.failureMode", "vrfbgp.io/v1alpha1"),
     # types
@@ -255,6 +279,16 @@ REFUSALS = [
         "together with node",
     ),
     (GATEWAY + "  network: x\n", Reason.EXCLUSIVE_FIELDS, 9, "spec.network", "with externalNetworks"),
+    (PEER.replace("172.16.1.140", "fd00::1%eth1"), Reason.WRONG_TYPE, 7, "spec.peerIP", "must be an address"),
+    (PEER.replace("172.16.1.140", "fe80::1%"), Reason.WRONG_TYPE, 7, "spec.peerIP", "must be an address"),
+    (PEER.replace("172.16.1.140", "1.1.1.1%eth1"), Reason.WRONG_TYPE, 7, "spec.peerIP", "must be an address"),
+    (
+        ours(PEER).replace("172.16.1.140", "fe80::1%eth1") + "  sourceInterface: eth2\n",
+        Reason.EXCLUSIVE_FIELDS,
+        9,
+        "spec.sourceInterface",
+        "is eth2, but peerIP says eth1",
+    ),
     (
         ours(PEER) + "  sourceInterface: 'a;b'\n",
         Reason.OUT_OF_RANGE,
@@ -277,6 +311,8 @@ REFUSALS = [
         "spec.sourceIP",
         "another address family",
     ),
+    (ours(PEER) + "  families: [IPv6]\n", Reason.EXCLUSIVE_FIELDS, 9, "spec.families", "must have IPv4"),
+    (ours(PEER) + "  families: [IPv5]\n", Reason.OUT_OF_RANGE, 9, "spec.families[0]", "one of IPv4, IPv6"),
     (
         PEER + "  nextHopMode: Self\n  keepOriginalNextHop: true\n",
         Reason.EXCLUSIVE_FIELDS,

@@ -272,6 +272,14 @@ class TestPeers:
         assert found.source_address == HOST.ipv6
         assert found.router_id == "10.0.0.1"
 
+    @pytest.mark.parametrize("address", ["172.16.1.2", "fd00:1::2"])
+    def test_both_families_over_one_session(self, files: Files, address: str) -> None:
+        text = ours(peer_text("families: [IPv6, IPv4]", address=address))
+        found = peer(files.intent(joined(ENABLED, RED, text)), "red-1")
+        assert found.families == {Family.IPV4, Family.IPV6}
+        assert found.source_address is not None
+        assert {found.source_address, found.other_address} == {HOST.ipv4, HOST.ipv6}
+
     @pytest.mark.parametrize(("spec", "mode"), [("", "Auto"), ("keepOriginalNextHop: true", "Keep")])
     def test_the_old_name_of_next_hop_mode(self, files: Files, spec: str, mode: str) -> None:
         assert peer(files.intent(joined(ENABLED, RED, peer_text(spec))), "red-1").next_hop_mode == mode
@@ -283,11 +291,20 @@ class TestPeers:
         assert reasons(intent.problems) == [Reason.NOT_ACTED_ON]
 
     @pytest.mark.parametrize(
+        ("spec", "port", "restart_time"),
+        [("", None, 120), ("passive: true", 179, 30), ("passive: true\n  maxRestartTime: 90s", 179, 90)],
+    )
+    def test_a_passive_peer_is_waited_for(
+        self, files: Files, spec: str, port: int | None, restart_time: int
+    ) -> None:
+        found = peer(files.intent(joined(ENABLED, RED, ours(peer_text(spec)))), "red-1")
+        assert (found.listen_port, found.restart_time) == (port, restart_time)
+
+    @pytest.mark.parametrize(
         ("text", "reason", "path"),
         [
             (peer_text().replace("  asNumber: 65001\n", ""), Reason.MISSING_AS, "spec.asNumber"),
             (peer_text("filters: [f]"), Reason.MISSING_FILTER, "spec.filters[0]"),
-            (ours(peer_text("passive: true")), Reason.NOT_ACTED_ON, "spec.passive"),
         ],
     )
     def test_degraded(self, files: Files, text: str, reason: Reason, path: str) -> None:
@@ -306,7 +323,8 @@ class TestPeers:
             - {action: Accept, cidr: 10.0.0.0/8, matchOperator: In, prefixLength: {min: 16}, peerType: eBGP,
                source: RemotePeers, interface: eth*, communities: {values: ["65000:1", "1:2:3"]},
                asPathPrefix: [1.1, 7], priority: 20000,
-               operations: [{addCommunity: {value: "65000:2"}}, {prependASPath: {prefix: [5, 6]}}]}
+               operations: [{addCommunity: {value: "65000:2"}}, {prependASPath: {prefix: [5, 6]}},
+                            {setPriority: {value: 512}}]}
             - {action: Reject}
           exportV6: [{action: Reject, cidr: 2001:db8::/32, matchOperator: Equal}]
         """
@@ -331,7 +349,7 @@ class TestPeers:
                     communities=((65000, 1), (1, 2, 3)),
                     as_path_prefix=(65537, 7),
                     priority=20000,
-                    operations=Operations(((65000, 2),), (5, 6)),
+                    operations=Operations(((65000, 2),), (5, 6), local_pref=2147483135),
                 ),
                 FilterRule("servers importV4[1]", False),
                 FilterRule("others importV4[0]", True),
@@ -554,10 +572,12 @@ class TestNode:
 
 class TestNetworks:
     def test_fields_of_ours(self, files: Files) -> None:
-        spec = """500, failureMode: Open, maxPaths: 4, metric: 100, bootstrapRoutes: [
+        spec = """500, failureMode: Open, maxPaths: 4, metric: 100,
+            alwaysCompareMED: Enabled, multipathRelax: Disabled, bootstrapRoutes: [
             {destination: 10.9.0.0/24, gateway: 172.16.1.254}, {destination: 10.8.0.1, interface: eth1}]"""
         found = network(files.intent(joined(ENABLED, ours(RED).replace("500", spec), peer_text())), "red")
         assert (found.fail_open, found.max_paths, found.metric) == (True, 4, 100)
+        assert (found.always_compare_med, found.multipath_relax) == (True, False)
         assert set(found.bootstrap_routes) == {
             StaticBootstrap(ip_network("10.9.0.0/24"), ip_address("172.16.1.254")),
             StaticBootstrap(ip_network("10.8.0.1/32"), None, "eth1"),
@@ -611,6 +631,12 @@ class TestGateways:
         assert " ".join(map(str, found.exported)) == exported
         assert not found.degraded
 
+    def test_a_pool_that_calico_masquerades_is_told(self, files: Files) -> None:
+        masqueraded = self.POOLS.replace("10.50.0.0/24", "10.50.0.0/24, natOutgoing: true")
+        for pools, expected in (("[{name: a}]", True), ("[{name: v6}]", False)):
+            intent = files.intent(joined(ENABLED, RED, masqueraded, gateway_text("g", pools, "[red]")))
+            assert any(problem.reason is Reason.MASQUERADED for problem in intent.problems) == expected
+
     def test_a_missing_pool(self, files: Files) -> None:
         found = self.found(files, "[{name: a}, {name: nowhere}]")
         assert reasons(found.degraded) == [Reason.MISSING_POOL]
@@ -661,12 +687,23 @@ class TestGateways:
 
 
 def test_problems_are_sorted_and_each_once(files: Files) -> None:
-    text = joined(
-        RED, YELLOW, peer_text("passive: true").replace("projectcalico.org/v3", "vrfbgp.io/v1alpha1")
-    )
+    text = joined(RED, YELLOW, peer_text("filters: [f]"))
     problems = files.intent(text).problems
     assert [problem.severity for problem in problems] == [Severity.DEGRADED] * 2 + [Severity.NOTICE]
     assert len(set(problems)) == len(problems)
+
+
+def test_the_listen_port_of_this_node_goes_before_that_of_all(files: Files) -> None:
+    config = """
+    apiVersion: projectcalico.org/v3
+    kind: BGPConfiguration
+    metadata: {name: %s}
+    spec: {listenPort: %s}
+    """
+    passive = ours(peer_text("passive: true"))
+    own, default = config % ("node.egress-1", 1790), config % ("default", "'1179'")
+    for texts, port in (([default], 1179), ([default, own], 1790)):
+        assert peer(files.intent(joined(ENABLED, RED, passive, *texts)), "red-1").listen_port == port
 
 
 def test_nothing_is_a_config(files: Files) -> None:

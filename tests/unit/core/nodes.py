@@ -41,6 +41,7 @@ def host(links: dict[str, str], *others: KernelRoute, down: tuple[str, ...] = ()
 
 def peer(address: str, network: str = "red", **options: object) -> PeerIntent:
     options.setdefault("source", SourceMode.UPLINK)
+    options.setdefault("families", frozenset({Family.of(ip_address(address))}))
     return PeerIntent(
         id=PeerId(network, ip_address(address)),
         name=f"{network}-1",

@@ -37,6 +37,7 @@ from vrfbgp.operations import (
     expanded,
 )
 from vrfbgp.requests import ReadNexthops, ReadRules, ReadTable, ReadTables
+from vrfbgp.rib.best import Decision
 from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.reach import Reach
 
@@ -89,7 +90,7 @@ class World:
         self.kernel = Kernel()
         self.reconciler = Reconciler()
         self.routes = Routes(self.reconciler)
-        self.loc = LocRib(16)
+        self.loc = LocRib(Decision(16))
         self.at: Place | None = None
         self.serial = 0
         self.loc.set_reach(reach())

@@ -181,7 +181,9 @@ def test_x11_when_there_is_room_again_it_is_still_told_that_prefixes_are_missing
     bench.down(CEASE, now=2.0)
     bench.red.bury()
     announce(bench, 29, 29, TWO)
-    assert [problem.reason for problem in bench.red.limit_problems()] == [Reason.MAX_ROUTES]
+    [problem] = bench.red.limit_problems()
+    assert problem.reason is Reason.MAX_ROUTES
+    assert "are missing" in problem.text
 
 
 IPV6_HOP = "2001:db8:1::140"

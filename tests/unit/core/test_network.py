@@ -48,9 +48,12 @@ class Bench:
         now: float = 0.0,
         restart: PeerRestart | None = None,
         families: frozenset[Family] = frozenset({V4}),
+        route_refresh: bool = True,
     ) -> None:
         local = ip_address("172.16.1.10")
-        agreed = Negotiated(64501, "172.16.1.140", local, 90, families, restart=restart)
+        agreed = Negotiated(
+            64501, "172.16.1.140", local, 90, families, restart=restart, route_refresh=route_refresh
+        )
         assert self.red.session_up(SessionUp(one.id, epoch, agreed), now)
 
     def down(self, cause: DownCause = LOST, one: PeerIntent = ONE, epoch: int = 1, now: float = 0.0) -> bool:

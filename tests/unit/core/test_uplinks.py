@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.core.nodes import host, network, peer, route
 from vrfbgp.host import Host
-from vrfbgp.intent import NetworkIntent, PeerIntent, Reason, SourceMode, StaticBootstrap
+from vrfbgp.intent import NetworkIntent, PeerIntent, Reason, Severity, SourceMode, StaticBootstrap
 from vrfbgp.model import MAIN_TABLE, Family, Inline, Nlri, nlri_of
 from vrfbgp.uplinks import Attachment, attach
 
@@ -48,6 +48,47 @@ def test_a_peer_of_each_family() -> None:
         ip_address("2001:db8:1::10"),
     }
     assert list(found.bootstrap[V6]) == [nlri("2001:db8:1::/64")]
+
+
+BOTH = frozenset(Family)
+
+
+def test_a_session_that_carries_both_families_finds_the_links_subnets_of_the_other() -> None:
+    node = host(
+        {"eth1": "172.16.1.10/24 2001:db8:1::11/64 2001:db8:1::10/64 fe80::10/64", "eth2": "fe80::2/64"}
+    )
+    found = attach(network(peer("172.16.1.140", families=BOTH)), node)
+    assert set(found.bootstrap[V6]) == {nlri("2001:db8:1::/64")}, "fe80::/64 is on other links, too"
+    assert only(network(peer("172.16.1.140", families=BOTH)), node).other == ip_address("2001:db8:1::10")
+    assert only(network(peer("172.16.1.140")), node).other is None
+    found = attach(network(peer("2001:db8:1::140", families=BOTH)), node)
+    assert set(found.bootstrap[V4]) == {nlri("172.16.1.0/24")}
+    assert only(network(peer("2001:db8:1::140", families=BOTH)), node).other == ip_address("172.16.1.10")
+
+
+def test_a_next_hop_of_the_other_family_is_the_nodes_if_the_source_is() -> None:
+    wanted = peer(
+        "172.16.1.140",
+        families=BOTH,
+        source=SourceMode.NODE,
+        source_address=ip_address("192.168.0.10"),
+        other_address=ip_address("2001:db8:99::10"),
+    )
+    links = {"eth0": "192.168.0.10/24 2001:db8:99::10/64", "eth1": "172.16.1.10/24 2001:db8:1::10/64"}
+    assert only(network(wanted), host(links)).other == ip_address("2001:db8:99::10")
+    links["eth0"] = "192.168.0.10/24"
+    assert only(network(wanted), host(links)).other == ip_address("2001:db8:1::10"), "it is not there"
+    links["eth1"] = "172.16.1.10/24 fe80::10/64"
+    found = attach(network(wanted), host(links))
+    assert found.attachments[wanted.id].other is None
+    (problem,) = found.problems
+    assert (problem.severity, problem.reason) == (Severity.NOTICE, Reason.NO_SOURCE)
+    assert "eth1 has no global IPv6 address" in problem.text
+
+
+def test_a_far_session_that_carries_both_families_has_the_uplinks_subnets() -> None:
+    far = peer("10.99.0.1", families=BOTH, reachable_by=ip_address("172.16.1.1"))
+    assert set(attach(network(far), NODE).bootstrap[V6]) == {nlri("2001:db8:1::/64")}
 
 
 def test_a_link_without_carrier_is_an_uplink_that_does_not_run() -> None:

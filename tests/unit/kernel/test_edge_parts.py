@@ -14,7 +14,7 @@ from vrfbgp.events import KernelEvent, NexthopGone, Overrun, RouteGone, RouteSee
 from vrfbgp.kernel import Kernel
 from vrfbgp.kernel.bpf import without_senders
 from vrfbgp.kernel.hold import Hold
-from vrfbgp.kernel.preflight import has_capability, rp_filter
+from vrfbgp.kernel.preflight import has_capability
 from vrfbgp.kernel.uapi import CAP_NET_ADMIN
 from vrfbgp.kernel.worker import Worker
 from vrfbgp.model import Family, KernelRoute, RouteKey
@@ -144,12 +144,3 @@ def test_capability(tmp_path: Path, text: str, expected: bool) -> None:
     status = tmp_path / "status"
     status.write_text(text)
     assert has_capability(status, CAP_NET_ADMIN) is expected
-
-
-def test_rp_filter_is_the_higher_of_all_and_the_device(tmp_path: Path) -> None:
-    for name, value in (("all", "1"), ("eth0", "0"), ("eth1", "2")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "rp_filter").write_text(f"{value}\n")
-    assert rp_filter("eth0", tmp_path) == 1
-    assert rp_filter("eth1", tmp_path) == 2
-    assert rp_filter("gone", tmp_path) == 1

@@ -20,6 +20,7 @@ def decoder(
     families: Iterable[Family] = BOTH,
     add_path: Iterable[Family] = (),
     extended_message: bool = False,
+    extended_next_hop: bool = False,
     exact: bool = False,
 ) -> Decoder:
     """A decoder of a session with both families, external unless told."""
@@ -32,6 +33,7 @@ def decoder(
         asn4=asn4,
         add_path=frozenset(add_path),
         extended_message=extended_message,
+        extended_next_hop=extended_next_hop,
     )
     return Decoder(negotiated, internal, exact=exact)
 

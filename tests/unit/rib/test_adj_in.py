@@ -67,7 +67,7 @@ def test_what_is_not_announced_again_is_swept() -> None:
     made = adj(P, Q)
     made.announce([MARTIAN], path(64501), POLICY)
     made.mark_stale()
-    assert made.stale == {P, Q, MARTIAN}
+    assert (made.stale, made.stale_refused) == ({P, Q}, {MARTIAN})
     made.announce([P], path(64501), POLICY)
     assert made.sweep() == 2
     assert list(made.paths) == [P]
@@ -92,7 +92,7 @@ def test_a_new_policy_is_asked_about_everything_and_leaves_stale_what_is_stale()
     assert (set(made.paths), set(made.refused)) == ({P, Q}, set())
     made.reconsider(POLICY)
     assert (set(made.paths), set(made.refused)) == ({P}, {Q})
-    assert made.stale == {P, Q}
+    assert (made.stale, made.stale_refused) == ({P}, {Q})
 
 
 def test_clear_forgets_all() -> None:
@@ -101,7 +101,7 @@ def test_clear_forgets_all() -> None:
     made.mark_stale()
     made.clear()
     assert len(made) == 0
-    assert made.stale == set()
+    assert made.stale == made.stale_refused == set()
 
 
 PREFIXES = [bytes((24, first, 0, last)) for first in (10, 127, 192) for last in range(3)]
@@ -145,7 +145,8 @@ def test_it_is_what_one_prefix_after_the_other_would_make_of_it(script: list[Any
             case _:
                 made.mark_stale()
                 stale = {*accepted, *refused}
-        assert (made.paths, made.refused, made.stale) == (accepted, refused, stale)
+        assert (made.paths, made.refused) == (accepted, refused)
+        assert (made.stale, made.stale_refused) == (stale & accepted.keys(), stale & refused.keys())
         assert len(made) == len(accepted) + len(refused)
 
 
@@ -177,6 +178,8 @@ def test_of_what_is_refused_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch
     made = adj()
     martians = [bytes((24, 127, 0, last)) for last in range(9)]
     made.announce(martians[:3], path(64501), POLICY)
+    assert not made.forgot
     made.announce(martians[2:], path(64501), POLICY)
     assert list(made.refused) == martians[:4]
+    assert made.forgot
     assert not made.paths

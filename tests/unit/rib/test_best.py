@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vrfbgp.model import Attributes, Origin, Path, PeerId
-from vrfbgp.rib.best import Selection, Verdict, select, used
+from vrfbgp.rib.best import Decision, Selection, Verdict, select
 
 
 def path(
@@ -149,6 +149,25 @@ def test_med_of_external_paths_that_name_no_neighbour_does_not_compare() -> None
 # -- the reference: RFC 4271 9.1.2.2, step by step and as the RFC words it --------------------------
 
 
+def test_p10_without_relax_only_paths_with_the_best_ones_as_path_stand_beside_it() -> None:
+    best, other = path(1, as_path=[64501, 7]), path(2, as_path=[64501, 9])
+    like, alike = path(3, as_path=[64501, 7]), path(4, as_path=[64501, 7])
+    worse = path(5, as_path=[64501, 7, 8])
+    found = select([other, alike, like, worse, best], max_paths=2, multipath_relax=False)
+    assert found.best == (best, like)
+    told = [found.why_not(one) for one in (other, alike, worse)]
+    assert told == [Verdict.AS_PATH, Verdict.MAX_PATHS, Verdict.AS_PATH_LENGTH]
+    alone = select([best, other], max_paths=1, multipath_relax=False)
+    assert alone.why_not(other) is Verdict.ROUTER_ID, "there is one path anyway"
+
+
+def test_med_compares_between_neighbour_ases_if_it_is_to() -> None:
+    one, two = path(1, med=7), path(2, as_path=[64502], med=6)
+    assert select([one, two], max_paths=16).best == (one, two)
+    found = select([one, two], max_paths=16, always_compare_med=True)
+    assert (found.best, found.why_not(one)) == ((two,), Verdict.MED)
+
+
 def reference(paths: Sequence[Path], always_compare_med: bool) -> list[Path]:
     """What is left after step d); the pseudo-code of step c) is the RFC's."""
 
@@ -260,9 +279,15 @@ def test_the_best_is_the_first_of_those_used_whatever_their_number(paths: list[P
         assert select(paths, max_paths=most).best == all_used[:most]
 
 
-@given(candidates.filter(bool), st.integers(1, 8))
-def test_those_used_are_the_best(paths: list[Path], most: int) -> None:
-    assert used(paths, max_paths=most) == select(paths, max_paths=most).best
+@given(candidates.filter(bool), st.integers(1, 8), st.booleans(), st.booleans())
+def test_those_used_are_the_best(paths: list[Path], most: int, always: bool, relax: bool) -> None:
+    found = select(paths, max_paths=most, always_compare_med=always, multipath_relax=relax)
+    decision = Decision(most, always, relax)
+    assert decision.used(paths) == decision.select(paths).best == found.best
+    if not relax:
+        [as_path] = {one.attributes.as_path for one in found.best}
+        likes = [one for one in reference(paths, always) if one.attributes.as_path == as_path]
+        assert len(found.best) == min(most, len(likes))
 
 
 def test_paths_of_one_peer_have_an_order_too() -> None:

@@ -11,7 +11,7 @@ from tests.unit.rib import wire
 from tests.unit.rib.sessions import announced, decoded, decoder, one_update, prefix, withdrawn
 from vrfbgp.model import Attributes, Family, Origin
 from vrfbgp.rib.decode import Prefixes, Update
-from vrfbgp.rib.errors import Code, Fault, Reason, Treatment
+from vrfbgp.rib.errors import Code, Fault, Reason, SessionError, Treatment
 
 
 def test_every_attribute_that_best_path_and_filters_need_comes_out() -> None:
@@ -72,6 +72,17 @@ def test_ipv4_in_mp_reach_nlri() -> None:
     (run,) = one_update(wire.message(attributes=block)).announced
     assert (run.family, list(run.nlri)) == (Family.IPV4, [prefix("10.0.0.0/8")])
     assert run.attributes.next_hop == IPv4Address("192.0.2.9")
+
+
+@pytest.mark.parametrize("octets", [IPv6Address("2001:db8::1").packed, IPv6Address("fe80::1").packed * 2])
+def test_ipv4_with_an_ipv6_next_hop_is_for_those_who_agreed_on_it(octets: bytes) -> None:
+    value = wire.reach(octets, ["10.0.0.0/8"], Family.IPV4)
+    message = wire.message(attributes=wire.attributes(as_path=[64501]) + wire.attribute(14, value))
+    (run,) = one_update(message, decoder(extended_next_hop=True)).announced
+    assert (run.family, list(run.nlri)) == (Family.IPV4, [prefix("10.0.0.0/8")])
+    assert run.attributes.next_hop == IPv6Address(octets[:16])
+    (found,) = decoded(message)
+    assert isinstance(found, SessionError)
 
 
 @pytest.mark.parametrize(

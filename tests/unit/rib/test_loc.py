@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vrfbgp.model import NO_ROUTE, Attributes, Chosen, Family, IPAddress, Nlri, Path, PeerId, nlri_of
 from vrfbgp.rib import nexthops
+from vrfbgp.rib.best import Decision
 from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.policy import ImportPolicy
 from vrfbgp.rib.reach import Reach, Way
@@ -84,7 +85,7 @@ def announce(loc: LocRib, peer: PeerId, prefix: str, next_hop: str, **options: i
 
 
 def loc_rib(**options: object) -> LocRib:
-    loc = LocRib(16)
+    loc = LocRib(Decision(16))
     loc.set_reach(reach(**options))  # type: ignore[arg-type]
     list(loc.changes())
     return loc
@@ -99,7 +100,7 @@ def test_equal_paths_go_together_and_a_worse_one_does_not() -> None:
     announce(loc, PEERS[1], "192.0.2.0/24", "172.16.1.2")
     announce(loc, PEERS[2], "192.0.2.0/24", "172.16.1.3", length=2)
     assert hops(loc, "192.0.2.0/24") == ["172.16.1.1", "172.16.1.2"]
-    loc.configure(1, True)
+    loc.configure(Decision(1), True)
     assert hops(loc, "192.0.2.0/24") == ["172.16.1.1"]
 
 
@@ -259,12 +260,12 @@ def do(loc: LocRib, step: tuple[object, ...]) -> None:
         case "reach", Reach() as found:
             loc.set_reach(found)
         case "configure", int() as number, bool() as backups:
-            loc.configure(number, backups)
+            loc.configure(Decision(number), backups)
 
 
 def at_once(loc: LocRib) -> LocRib:
     """A fresh one that is told how it ended."""
-    fresh = LocRib(loc.max_paths, backups=loc.backups)
+    fresh = LocRib(loc.decision, backups=loc.backups)
     fresh.set_reach(loc.reach)
     for peer, of_peer in loc.adj_in.items():
         for nlri, accepted in of_peer[V4].paths.items() if V4 in of_peer else ():
@@ -275,7 +276,7 @@ def at_once(loc: LocRib) -> LocRib:
 @settings(max_examples=300)
 @given(steps, st.integers(1, 4))
 def test_step_by_step_is_as_at_once(happens: list[tuple[object, ...]], together: int) -> None:
-    loc = LocRib(16)
+    loc = LocRib(Decision(16))
     loc.set_reach(reach())
     told: dict[Nlri, Chosen] = {}
     for number, step in enumerate(happens):
@@ -290,7 +291,7 @@ def test_step_by_step_is_as_at_once(happens: list[tuple[object, ...]], together:
 def test_a_next_hop_that_was_forgotten_meanwhile_is_followed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vrfbgp.rib.nexthops.PRUNE_AT", 4)
     p, q = (nlri_of(ip_network(text)) for text in ("192.0.2.0/24", "198.51.100.0/24"))
-    loc = LocRib(16)
+    loc = LocRib(Decision(16))
     loc.set_reach(reach())
     one, other = PEERS[:2]
     kept = path(other, ip_address("172.16.1.2"))

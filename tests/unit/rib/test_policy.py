@@ -8,6 +8,7 @@ import pytest
 
 from vrfbgp.filters import FilterRule, Operations, Operator, PrefixMatch
 from vrfbgp.model import Attributes, Family, Nlri, Path, PeerId, network_of, nlri_of
+from vrfbgp.rib.best import Verdict, select
 from vrfbgp.rib.policy import ImportPolicy, is_martian, received
 from vrfbgp.rib.refusal import REMEDIES, Refusal
 from vrfbgp.rib.update import Unsuspected
@@ -139,6 +140,20 @@ def test_p16_a_rule_changes_a_path_and_the_one_that_came_is_kept() -> None:
     assert one.path.attributes.as_path == ((2, (65010, 64501)),)
     assert received(one.path) is PATH
     assert received(PATH) is PATH
+
+
+def test_p16_of_two_paths_the_lower_priority_is_the_better_and_any_before_none() -> None:
+    def with_priority(value: int) -> Path:
+        rule = FilterRule("ranked", True, operations=Operations(local_pref=2**31 - 1 - value))
+        policy = ImportPolicy(64512, ROUTER_ID, rules_v4=(rule,))
+        (one,) = policy.judge(Family.IPV4, nlris("192.0.2.0/24"), PATH)
+        return one.path
+
+    low, high = with_priority(512), with_priority(1024)
+    found = select([PATH, high, low], max_paths=16)
+    assert found.best == (low,)
+    assert found.why_not(high) is found.why_not(PATH) is Verdict.LOCAL_PREF
+    assert select([PATH, high], max_paths=16).best == (high,)
 
 
 def test_a_look_at_first_octets_clears_what_no_range_is_near_to_in_either_family() -> None:

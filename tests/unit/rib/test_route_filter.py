@@ -150,3 +150,8 @@ def test_operations_change_what_a_route_carries():
         (2, (1,)),
         (1, (5, 6)),
     )
+    found = changed(Attributes(HOP, local_pref=7, med=8), Operations(local_pref=2147483135))
+    assert (found.local_pref, found.med) == (2147483135, 8)
+    assert changed(Attributes(HOP, local_pref=7, med=8), Operations(med=0)) == Attributes(
+        HOP, local_pref=7, med=0
+    )

@@ -11,7 +11,7 @@ from exabgp.reactor.api import API
 
 from tests.unit.speaker.test_render import SESSION
 from vrfbgp.model import Family
-from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, Withdraw
+from vrfbgp.requests import Announce, RequestRefresh, ResetSession, SendEndOfRib, Withdraw
 from vrfbgp.speaker import command
 
 PEER = SESSION.peer
@@ -21,7 +21,7 @@ PREFIX = ip_network("10.50.0.2/32")
 def understood(line: str) -> str:
     """The one route that ExaBGP reads in the line."""
     words = line.split(" ", 2)
-    assert words[:2] == ["neighbor", "172.16.1.140"]
+    assert words[:2] == ["neighbor", "172.16.1.140@179"]
     [change] = API(None).api_route(words[2])
     text: Any = change.extensive()
     return str(text)
@@ -48,7 +48,7 @@ def understood(line: str) -> str:
 )
 def test_an_announcement(changes: dict[str, Any], line: str, route: str) -> None:
     written = command.announce(Announce(PEER, PREFIX, **changes), SESSION)
-    assert written == f"neighbor 172.16.1.140 announce route 10.50.0.2/32 {line}"
+    assert written == f"neighbor 172.16.1.140@179 announce route 10.50.0.2/32 {line}"
     assert route in understood(written)
 
 
@@ -64,7 +64,8 @@ def test_ipv6_is_announced_and_withdrawn() -> None:
 
 
 def test_the_others() -> None:
-    assert command.withdraw(Withdraw(PEER, PREFIX)) == "neighbor 172.16.1.140 withdraw route 10.50.0.2/32"
+    assert command.withdraw(Withdraw(PEER, PREFIX)) == "neighbor 172.16.1.140@179 withdraw route 10.50.0.2/32"
     eor = command.end_of_rib(SendEndOfRib(PEER, Family.IPV6))
-    assert eor == "neighbor 172.16.1.140 announce eor ipv6 unicast"
+    assert eor == "neighbor 172.16.1.140@179 announce eor ipv6 unicast"
+    assert command.refresh(RequestRefresh(PEER, Family.IPV4)) == "vrfbgp refresh 172.16.1.140 179 ipv4"
     assert command.reset(ResetSession(PEER, 3, 1)) == "vrfbgp reset 172.16.1.140 179 3 1"

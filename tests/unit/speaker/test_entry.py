@@ -77,11 +77,12 @@ def test_a_speaker_has_nothing_open_but_its_own(tmp_path: Path) -> None:
         until_here.callback(ours.close)
         pids = []
         for _ in range(2):
-            channel, errors = socket.socketpair(), os.pipe()
+            channel, errors, calls = socket.socketpair(), os.pipe(), socket.socketpair()
             until_here.callback(os.close, errors[0])
             until_here.enter_context(channel[0])
-            with channel[1]:
-                socket.send_fds(ours, [order], [channel[1].fileno(), errors[1]])
+            until_here.enter_context(calls[0])
+            with channel[1], calls[1]:
+                socket.send_fds(ours, [order], [channel[1].fileno(), errors[1], calls[1].fileno()])
                 os.close(errors[1])
                 ours.settimeout(60)
                 packet, [pidfd], _, _ = socket.recv_fds(ours, 4096, 1)
@@ -90,7 +91,7 @@ def test_a_speaker_has_nothing_open_but_its_own(tmp_path: Path) -> None:
             channel[0].settimeout(60)
             assert channel[0].recv(1), "it speaks when its descriptors are in order"
         opened = [sorted(map(int, os.listdir(f"/proc/{pid}/fd"))) for pid in pids]
-        assert opened == [[0, 1, 2, 3]] * 2
+        assert opened == [[0, 1, 2, 3, 4]] * 2
         assert [os.getsid(pid) for pid in pids] == pids
         ours.close()
         process.communicate(timeout=60)

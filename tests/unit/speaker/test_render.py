@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vrfbgp.model import Family, PeerId
-from vrfbgp.requests import SessionConfig
+from vrfbgp.requests import Listen, SessionConfig
 from vrfbgp.speaker.render import SessionRefused, accept, render
 
 SESSION = SessionConfig(
@@ -101,6 +101,8 @@ def test_exabgp_reads_what_was_meant() -> None:
     assert full["md5-base64"] is True
     assert base64.b64decode(full["md5-password"]).decode() == FULL.password
     assert [(int(afi), int(safi)) for afi, safi in full.families()] == [(1, 1), (2, 1)]
+    assert [tuple(map(int, one)) for one in full.nexthops()] == [(1, 1, 2)]
+    assert not plain.nexthops()
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_an_interface_is_named_exactly_or_refused(name: str) -> None:
         ({"keepalive_time": 0}, "keepalive time of 0 s"),
         ({"restart_time": 4096}, "restart time is 4096"),
         ({"ttl_security": 0}, "TTL security over 0 hops"),
-        ({"ttl_security": 255}, "TTL security over 255 hops"),
+        ({"ttl_security": 256}, "TTL security over 256 hops"),
         ({"router_id": "7"}, "router id '7'"),
         ({"router_id": "10.0.0.7; } neighbor"}, "router id"),
         ({"local_address": ip_address("2001:db8::1")}, "other address family"),
@@ -168,13 +170,22 @@ def test_what_can_not_be_written_is_refused(changes: dict[str, Any], reason: str
     assert "red/172.16.1.140" in str(refusal.value)
 
 
-def test_one_address_has_one_session_and_the_others_are_not_held_up() -> None:
-    twice = replace(SESSION, peer=replace(SESSION.peer, port=1790))
+def test_two_ports_of_one_address_are_two_sessions_and_one_refused_holds_up_no_other() -> None:
+    other = replace(SESSION, peer=replace(SESSION.peer, port=1790))
     bad = replace(SESSION, peer=PeerId("red", ip_address("172.16.1.141")), peer_as=0)
-    good, refused = accept([SESSION, twice, bad, FULL])
-    assert good == (SESSION, FULL)
+    twice = replace(SESSION, hold_time=30)
+    good, refused = accept([SESSION, other, twice, bad, FULL])
+    assert good == (SESSION, other, FULL)
     assert [refusal.session for refusal in refused] == [twice, bad]
-    assert "red/172.16.1.140 already" in refused[0].reason
+
+
+def test_two_passive_sessions_can_not_be_told_apart_by_the_port() -> None:
+    first = replace(SESSION, listen=Listen(7, "eth1"))
+    second = replace(first, peer=replace(SESSION.peer, port=1790))
+    active = replace(SESSION, peer=replace(SESSION.peer, port=1791))
+    good, [refusal] = accept([first, second, active])
+    assert good == (first, active)
+    assert "red/172.16.1.140" in refusal.reason
 
 
 def test_no_password_is_in_the_reasons() -> None:

@@ -30,6 +30,8 @@ from vrfbgp.config.schema.scalars import (
 
 _MESH = Remark("sessions between a cluster's nodes are not ours")
 _GATEWAYS_ONLY = Remark("only egress gateways' addresses are announced")
+_WORKLOADS = Remark("sessions with workloads are not ours")
+_WORKLOAD_ROUTES = Remark("it is of routes to workloads, which are Felix's")
 _PRIORITY = within(1, 2147483646)
 
 
@@ -72,10 +74,11 @@ class BGPConfigurationSpec(Strict):
     node_to_node_mesh_enabled: Annotated[Bool | None, _MESH] = None
     node_mesh_max_restart_time: Annotated[Seconds | None, _MESH] = None
     node_mesh_password: Annotated[Password | None, _MESH] = None
-    listen_port: Annotated[Port | None, Remark("no session is waited for, all are opened from here")] = None
+    listen_port: Annotated[Port | None, Unset("179"), ACTED] = None
+    """Where passive sessions are waited for. That of `node.NAME` replaces that of `default`."""
     bind_mode: Annotated[
         Annotated[Text, one_of("None", "NodeIP")],
-        Remark("no session is waited for, all are opened from here"),
+        Remark("a passive session is waited for at its own source address only"),
     ] = "None"
     communities: Annotated[tuple[Community, ...], Items, ACTED] = ()
     """Names for communities, for `prefixAdvertisements`."""
@@ -84,16 +87,24 @@ class BGPConfigurationSpec(Strict):
     of `node.NAME` replaces that of `default`.
     """
     service_load_balancer_aggregation: Annotated[EnabledDisabled, _GATEWAYS_ONLY] = "Enabled"
-    ignored_interfaces: Annotated[tuple[Text, ...], Items] = ()
-    local_workload_peering_ipv4: Annotated[Address | None, Field(alias="localWorkloadPeeringIPV4")] = None
-    local_workload_peering_ipv6: Annotated[Address | None, Field(alias="localWorkloadPeeringIPV6")] = None
+    ignored_interfaces: Annotated[
+        tuple[Text, ...], Items, Remark("of devices only a network's uplinks are looked at")
+    ] = ()
+    local_workload_peering_ipv4: Annotated[
+        Address | None, Field(alias="localWorkloadPeeringIPV4"), _WORKLOADS
+    ] = None
+    local_workload_peering_ipv6: Annotated[
+        Address | None, Field(alias="localWorkloadPeeringIPV6"), _WORKLOADS
+    ] = None
     ipv4_normal_route_priority: Annotated[
-        Annotated[Int, _PRIORITY] | None, Field(alias="ipv4NormalRoutePriority")
+        Annotated[Int, _PRIORITY] | None, Field(alias="ipv4NormalRoutePriority"), _WORKLOAD_ROUTES
     ] = None
     ipv6_normal_route_priority: Annotated[
-        Annotated[Int, _PRIORITY] | None, Field(alias="ipv6NormalRoutePriority")
+        Annotated[Int, _PRIORITY] | None, Field(alias="ipv6NormalRoutePriority"), _WORKLOAD_ROUTES
     ] = None
-    program_cluster_routes: EnabledDisabled | None = None
+    program_cluster_routes: Annotated[
+        EnabledDisabled | None, Remark("the cluster's own routes are Felix's")
+    ] = None
     extensions: Annotated[StringMap, Remark("they are for BIRD's templates")] = Field(default_factory=dict)
 
     router_id: Annotated[

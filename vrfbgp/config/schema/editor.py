@@ -6,14 +6,15 @@ kind with fields of ours has two forms: Calico's apiVersion does not have them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 from pydantic_core import core_schema
 
-from vrfbgp.config.schema.effect import our_fields, unset, written
+from vrfbgp.config.schema.effect import inner_model, our_fields, unset, written
 from vrfbgp.config.schema.forms import Form, or_null, suggested
 from vrfbgp.config.schema.kinds import CORE, GROUPS, KINDS, OURS, Kind
 from vrfbgp.config.schema.meaning import meanings, plain
@@ -70,33 +71,37 @@ def definition_of(model: type[BaseModel], definitions: dict[str, Form]) -> str:
 def _versions(kind: Kind, name: str, definitions: dict[str, Form]) -> Iterable[str]:
     """Fix apiVersion and kind; where ours has more fields, make a form of its own for it."""
     whole = definitions[name]
-    ours = our_fields(kind.spec) if kind.spec else frozenset()
-    if not ours:
+    split = list(_with_ours(kind.spec)) if kind.spec else []
+    if not split:
         definitions[name] = _fixed(whole, kind, kind.versions)
         return (name,)
-    spec: Form = whole["properties"]["spec"]
-    inner = _refs(spec)[0].removeprefix(_REF)
-    own_name, own_inner = f"{name}.{_GROUP}", f"{inner}.{_GROUP}"
-    full = definitions[inner]
-    definitions[own_inner] = full
-    definitions[inner] = full | {
-        "properties": {key: form for key, form in full["properties"].items() if key not in ours}
-    }
+    own = {_REF + model.__name__: f"{_REF}{model.__name__}.{_GROUP}" for model in split}
+    for model in split:
+        full, ours = definitions[model.__name__], our_fields(model)
+        definitions[f"{model.__name__}.{_GROUP}"] = _referring(full, own)
+        calico = {key: form for key, form in full["properties"].items() if key not in ours}
+        definitions[model.__name__] = full | {"properties": calico}
     definitions[name] = _fixed(whole, kind, tuple(one for one in kind.versions if one != OURS))
-    own = whole | {"properties": whole["properties"] | {"spec": _elsewhere(spec, _REF + own_inner)}}
-    definitions[own_name] = _fixed(own, kind, (OURS,))
-    return (name, own_name)
+    definitions[f"{name}.{_GROUP}"] = _fixed(_referring(whole, own), kind, (OURS,))
+    return (name, f"{name}.{_GROUP}")
 
 
-def _refs(form: Form) -> list[str]:
-    return [one["$ref"] for one in (form, *form.get("anyOf", ())) if "$ref" in one]
+def _with_ours(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """The models, of this and those within, that have a field of ours, or have one that has."""
+    inner = [one for field in model.model_fields.values() if (one := inner_model(field))]
+    found = dict.fromkeys(below for one in inner for below in _with_ours(one))
+    yield from found
+    if our_fields(model) or found:
+        yield model
 
 
-def _elsewhere(form: Form, ref: str) -> Form:
-    """The same with a reference to another definition."""
-    if "anyOf" in form:
-        return form | {"anyOf": [_elsewhere(one, ref) for one in form["anyOf"]]}
-    return form | {"$ref": ref} if "$ref" in form else form
+def _referring(form: Any, to: Mapping[str, str]) -> Any:
+    """The same with references to other definitions."""
+    if isinstance(form, list):
+        return [_referring(one, to) for one in form]
+    if not isinstance(form, dict):
+        return form
+    return {key: to.get(one, one) if key == "$ref" else _referring(one, to) for key, one in form.items()}
 
 
 def _fixed(form: Form, kind: Kind, versions: tuple[str, ...]) -> Form:

@@ -7,9 +7,19 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, Remark
+from vrfbgp.config.schema.effect import ACTED, OURS
 from vrfbgp.config.schema.faults import exclusive, wrong_type
-from vrfbgp.config.schema.scalars import AsNumber, CommunityValue, Int, Items, Network, Text, one_of, within
+from vrfbgp.config.schema.scalars import (
+    AsNumber,
+    CommunityValue,
+    Int,
+    Items,
+    Network,
+    Text,
+    Uint32,
+    one_of,
+    within,
+)
 
 _PRIORITY = within(1, 2147483646)
 
@@ -38,20 +48,32 @@ class PrependAsPath(Strict):
 
 class SetPriority(Strict):
     value: Annotated[Int, _PRIORITY, ACTED]
-    """A metric."""
+    """The lower, the better."""
+
+
+class SetMed(Strict):
+    value: Annotated[Uint32, ACTED]
+    """The lower, the better."""
 
 
 class Operation(Strict):
-    """One change of an accepted route."""
+    """One change of an accepted route: just one field of these."""
 
     add_community: Annotated[AddCommunity | None, ACTED] = None
     """A community beside those that the route has."""
     prepend_as_path: Annotated[PrependAsPath | None, Field(alias="prependASPath"), ACTED] = None
     """AS numbers before those that the route has."""
-    set_priority: Annotated[
-        SetPriority | None, Remark("all routes of a network have one metric (ExternalNetwork.spec.metric)")
-    ] = None
-    """Not acted on: all routes of a network have one metric."""
+    set_priority: Annotated[SetPriority | None, ACTED] = None
+    """A priority, as [Calico](#priorities) has it: LOCAL_PREF becomes 2147483647 less it."""
+    set_med: Annotated[SetMed | None, Field(alias="setMED"), OURS, ACTED] = None
+    """The MED (MULTI_EXIT_DISC, RFC 4271 5.1.4), instead of the one that the route has."""
+
+    @model_validator(mode="after")
+    def _just_one(self) -> Operation:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise wrong_type("must have one operation: give several as several items of the list")
+        return self
 
 
 class FilterRule(Strict):

@@ -64,6 +64,14 @@ class ExternalNetworkSpec(Strict):
     """
     max_paths: Annotated[Annotated[Int, within(1, 256)], OURS, ACTED] = 16
     """Next hops that share the traffic of one prefix (ECMP)."""
+    multipath_relax: Annotated[EnabledDisabled, OURS, ACTED] = "Enabled"
+    """Whether paths that are equally good share the traffic although they lead through different ASes, as
+    they do in Calico. `Disabled`: only those with the AS_PATH of the best one.
+    """
+    always_compare_med: Annotated[EnabledDisabled, Field(alias="alwaysCompareMED"), OURS, ACTED] = "Disabled"
+    """Whether MEDs compare between paths from different neighbour ASes, too (RFC 4271 9.1.2.2 c). A path
+    without a MED has the lowest, 0.
+    """
     backup_routes: Annotated[EnabledDisabled, OURS, ACTED] = "Enabled"
     """Where a prefix has a path beyond its best ones, a second route with the next metric stands ready on
     the next best: when a peer dies or a link goes down, the kernel uses it in the same instant, and
@@ -71,7 +79,8 @@ class ExternalNetworkSpec(Strict):
     """
     max_routes: Annotated[Annotated[Int, within(1, 2**31 - 1)] | None, OURS, ACTED] = None
     """How many prefixes are learned in each family, from all peers together. The excess is not taken, nor
-    kept; `status` says so, and warns from 75 % on.
+    kept, and is [asked for](reload.md#route-refresh) when there is room; `status` says so, and warns from
+    75 % on.
     """
     default_route: Annotated[Annotated[Text, one_of("Accept", "Reject")], OURS, ACTED] = "Accept"
     """Whether a default route is learned; it stays in the network's table."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from vrfbgp.config.schema.base import Reference, Resource, Strict
-from vrfbgp.config.schema.effect import ACTED, OURS, Limits, Remark, Unset
+from vrfbgp.config.schema.effect import ACTED, OURS, Remark, Unset
 from vrfbgp.config.schema.faults import exclusive, out_of_range, wrong_type
 from vrfbgp.config.schema.scalars import (
     Address,
@@ -53,8 +53,9 @@ class MaxPrefixes(Strict):
     limit: Annotated[Int, within(1, 2**31 - 1), ACTED]
     """Prefixes that may be accepted from the peer in each family; `status` warns from 75 % on."""
     action: Annotated[Text, one_of("Warn", "Drop", "Restart"), ACTED] = "Warn"
-    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept: it comes when the router sends it
-    again. `Restart`: a Cease, and no session for `restartAfter`.
+    """`Warn`: all are taken. `Drop`: the excess is not taken, nor kept; it is
+    [asked for](reload.md#route-refresh) when there is room. `Restart`: a Cease, and no session for
+    `restartAfter`.
     """
     restart_after: Annotated[Seconds | None, ACTED] = None
     """How long there is no session after a `Restart`. None: until the peer's config changes."""
@@ -69,8 +70,10 @@ class BGPPeerSpec(Strict):
     """
     peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), Unset("required"), ACTED] = None
     """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. A link-local
-    one (`fe80::1`, without `%`) needs `sourceInterface`. The session carries the family of this address and
-    no other: see [Families](#families). None: degraded.
+    one has its device behind it (ours): `fe80::1%eth1`, `[fe80::1%eth1]:179`; or `sourceInterface` says it.
+    Another network, address or port is another peer, but two passive ones can't have one address (the second
+    is degraded). The session carries the family of this address, and another only if [`families`](#families)
+    says so. None: degraded.
     """
     as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
     """The peer's AS. If it is the local one, the session is iBGP. None: degraded."""
@@ -93,7 +96,9 @@ class BGPPeerSpec(Strict):
         Annotated[Seconds, within(1, 21845)] | None, Unset("a third of the hold time"), ACTED
     ] = None
     """Seconds between two KEEPALIVEs; shorter than `holdTime`."""
-    max_restart_time: Annotated[Annotated[Seconds, within(0, 16777215)] | None, Unset("`120s`"), ACTED] = None
+    max_restart_time: Annotated[
+        Annotated[Seconds, within(0, 16777215)] | None, Unset("`120s`; `30s` if passive"), ACTED
+    ] = None
     """The time that we announce for graceful restart, at most 4095 s (12 bits, RFC 4724 3). `0s`: it is
     not offered. With `LongLivedGracefulRestart` it is another time, of 24 bits (RFC 9494).
     """
@@ -134,8 +139,14 @@ class BGPPeerSpec(Strict):
     """`0s`: none; otherwise at least `3s`."""
     max_prefixes: Annotated[MaxPrefixes | None, OURS, ACTED] = None
     """A limit on what is accepted from the peer, and what happens beyond."""
-    passive: Annotated[Bool, OURS, Limits()] = False
-    """To be called, not to call. Not acted on yet: `true` degrades the peer, which has no session."""
+    families: Annotated[
+        tuple[Annotated[Text, one_of("IPv4", "IPv6")], ...], Items, Unset("that of `peerIP`"), OURS, ACTED
+    ] = ()
+    """The address families that the session carries (RFC 4760), that of `peerIP` among them. What two carry
+    over one session is described under [Families](#families).
+    """
+    passive: Annotated[Bool, OURS, ACTED] = False
+    """To be called, not to call: see [Passive sessions](#passive-sessions)."""
     source_ip: Annotated[Address | None, Field(alias="sourceIP"), OURS, ACTED] = None
     """A source address, instead. It must be on an interface of the node."""
     source_interface: Annotated[InterfaceName, Unset("found"), OURS, ACTED] = ""
@@ -170,6 +181,17 @@ class BGPPeerSpec(Strict):
                 raise exclusive(
                     f"is {address}, of another address family than peerIP: give one of its family", alias
                 )
+        if self.families and self.peer_ip and f"IPv{self.peer_ip.address.version}" not in self.families:
+            raise exclusive(f"must have IPv{self.peer_ip.address.version}, that of peerIP, too", "families")
+        return self
+
+    @model_validator(mode="after")
+    def _one_device(self) -> BGPPeerSpec:
+        zone = self.peer_ip.zone if self.peer_ip else ""
+        if zone and self.source_interface not in ("", zone):
+            raise exclusive(
+                f"is {self.source_interface}, but peerIP says {zone}: remove one", "sourceInterface"
+            )
         return self
 
     @model_validator(mode="after")
