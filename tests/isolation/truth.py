@@ -184,7 +184,7 @@ class Truth:
         return [name for name in gateway.networks if name in self._networks]
 
     def _ways(self, src: Host, dst: Host) -> frozenset[Hop]:
-        """By what a packet may leave at most, while things change: any way of any of the gateway's networks."""
+        """By what a packet may leave at most, while things change: any way of the gateway's networks."""
         gateway = self.gateway(src)
         if gateway is None:
             return frozenset()
@@ -208,8 +208,8 @@ class Truth:
     def sessions(self) -> tuple[dict[tuple[Host, Host], Fate], set[tuple[Host, Host]]]:
         """Where each session's own packets go: in its network's own table.
 
-        Those of two sessions with the same two addresses can't be told apart, and over a link without a carrier
-        there is no session. They are in the second answer: the model says nothing of them.
+        Those of two sessions with the same two addresses can't be told apart, and over a link without a
+        carrier there is no session. They are in the second answer: the model says nothing of them.
         """
         found: dict[tuple[Host, Host], list[Fate]] = {}
         for name, table in self.tables.items():
@@ -296,7 +296,7 @@ class Table:
         return [Route(network.table, prefix, network.metric, hops) for prefix, hops in made.items()]
 
     def _connected(self, address: Host, interface: str | None) -> Route | None:
-        """The connected route of main that covers an address; None if there is none, or one on several devices."""
+        """The connected route of main that covers an address; None if none does, or several devices' do."""
         found = [
             route
             for route in self._facts.routes
@@ -344,7 +344,7 @@ class Table:
         )
 
     def _resolve(self, next_hop: Host, learned: list[Route]) -> frozenset[Hop]:
-        """By what a next hop is reached: the ground, else one step by what was learned; never by a default."""
+        """How a next hop is reached: by the ground, else by one learned route; never by a default."""
         if next_hop in self._own:
             return frozenset()
         ground = [r for r in self.ground if r.prefix.prefixlen and r.prefix.version == next_hop.version]
