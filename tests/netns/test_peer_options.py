@@ -256,6 +256,8 @@ def test_p19_ttl_security_next_door_and_two_hops_away(options: Options) -> None:
     stays_true(lambda: not any(router.established() for router in options.routers.values()), 1.5)
     wait_for(partial(failed, options, "far", "timed out"), 30, partial(options.describe, "far"))
     wait_for(partial(failed, options, "near", "hold timer"), 30, partial(options.describe, "near"))
-    options.save(near={"ttlSecurity": 1, "holdTime": "90s"}, far={"ttlSecurity": 2}, unsecured={"ttlSecurity": 255})
+    options.save(
+        near={"ttlSecurity": 1, "holdTime": "90s"}, far={"ttlSecurity": 2}, unsecured={"ttlSecurity": 255}
+    )
     options.wait_up()
     world.wait_route(world.red, FAR_SERVED, world.red.router_address)
