@@ -62,6 +62,8 @@ class Peer:
     own_as_allowed: int = 0
     rejects: tuple[Net, ...] = ()
     """Its import filter: nothing within these."""
+    both: bool = False
+    """Its session carries prefixes of both families."""
     works: bool = True
 
     @property
@@ -293,7 +295,24 @@ class Table:
                 if found is not None:
                     ((gateway, device),) = found.hops
                     self._leads[peer.address] = device, gateway or peer.address
+        for peer in network.peers:
+            if peer.both and (lead := self._leads.get(peer.address)) is not None:
+                # The next hops of the other family are on the same link.
+                made |= {r.prefix: r.hops for r in self._beside(lead[0], peer.address.version)}
         return [Route(network.table, prefix, network.metric, hops) for prefix, hops in made.items()]
+
+    def _beside(self, device: str, version: int) -> list[Route]:
+        """The connected routes of main on a device, of the other version; what is link-local is on any link."""
+        return [
+            route
+            for route in self._facts.routes
+            if route.table == MAIN
+            and route.prefix.version != version
+            and route.prefix.prefixlen
+            and not route.prefix.is_link_local
+            and route.hops == {(None, device)}
+            and self._is_up(device)
+        ]
 
     def _connected(self, address: Host, interface: str | None) -> Route | None:
         """The connected route of main that covers an address; None if none does, or several devices' do."""
