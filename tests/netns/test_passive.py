@@ -140,7 +140,7 @@ def test_x3_two_networks_listen_on_one_address_and_a_call_by_the_wrong_wire_is_n
     router = world.yellow.router.namespace
     router.ip(f"addr add {world.red.router_address}/32 dev lo")
     assert knock(router, world.red.router_address, NODE) != "answered"
-    world.wait_logged(f"{world.red.router_address} called {NODE} port 179 by yellow0 and is turned away")
+    world.wait_logged(f"{world.red.router_address} called {NODE} port 179 on yellow0 and is turned away")
     # Who is not expected is turned away on the right wire, too; the fabric has no listener at all.
     world.red.router.namespace.ip("addr add 172.16.1.150/24 dev eth0")
     assert knock(world.red.router.namespace, "172.16.1.150", NODE) == "reset"
