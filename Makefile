@@ -79,10 +79,11 @@ fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
 	done
 
 .PHONY: docs
-docs: ## write the tables of docs/configuration.md anew, from the models
+docs: ## write the tables of docs/configuration.md anew, from the models, and the labs' pictures
 	@scripts/packages python
 	@$(MAKE) -s $(RUN_STAMP)
 	@$(BIN)/python -m vrfbgp.config.schema.page docs/configuration.md docs/reload.md
+	@$(BIN)/python -m labs.stories.picture
 
 .PHONY: soak
 soak: ## random faults in a row, and the kernel right after each (root; SOAK_SECONDS=1800, ARGS='--seed 7')

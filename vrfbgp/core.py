@@ -18,9 +18,7 @@ withdrawn before they go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from errno import EINVAL
 
 from vrfbgp.announce import Announcements
 from vrfbgp.drain import Drain
@@ -59,11 +57,11 @@ from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.rounds import Rounds
 from vrfbgp.host import Host
 from vrfbgp.intent import Intent, Problem
-from vrfbgp.model import MAIN_TABLE, Family, NexthopObject, PeerId
+from vrfbgp.model import MAIN_TABLE, Family, PeerId
 from vrfbgp.network import Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
-from vrfbgp.operations import AddNexthop, DeleteNexthop, Failure, RouteRun, Step
+from vrfbgp.operations import DeleteNexthop, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
 from vrfbgp.refusals import refusals
@@ -98,8 +96,6 @@ class Effects:
 
 _TOLD = 20
 """Lines of one kind that one event may cause."""
-_REFUSED_TIME = 60.0
-"""Seconds after which the kernel is asked again for a next hop that it would not have."""
 _HOST_READS: set[ReadRequest] = {ReadLinks(), *(ReadTable(MAIN_TABLE, family) for family in Family)}
 
 
@@ -289,7 +285,7 @@ class Core:
                     self._nexthop_gone(id_)
             case Applied(serial, failures):
                 self.acked = serial
-                self._refused_hops(failures, now)
+                self._replan |= self.host.hops_refused(failures, now)
                 for failure in reconciler.applied(serial, failures, now)[:_TOLD]:
                     text = f"{failure}; it is tried again"
                     self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
@@ -300,14 +296,6 @@ class Core:
                 self._notes.append(Note(Code.KERNEL_OVERRUN, "", "events were lost, all is read again"))
                 reconciler.read_all()
                 self._reads |= _HOST_READS
-
-    def _refused_hops(self, failures: Iterable[Failure], now: float) -> None:
-        """One path's next hop must not spoil the group that other paths are in: leave it out for a while."""
-        for failure in failures:
-            match failure.operation:
-                case AddNexthop(_, NexthopObject(gateway, ifindex)) if failure.errno == EINVAL:
-                    self.host.refused_hops[gateway, ifindex] = now + _REFUSED_TIME
-                    self._replan = True
 
     def _read_doubted(self) -> None:
         doubted, self.host.doubted = self.host.doubted, set()

@@ -106,6 +106,20 @@ def _later(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> Non
         loop.call_soon_threadsafe(loop.call_later, WINDOW, callback)
 
 
+def _in_callback(
+    fault: asyncio.Future[None], loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    """What a callback raises has nobody to go to; yet the core may be half way through an event."""
+    loop.default_exception_handler(context)
+    error = context.get("exception")
+    if "handle" in context and isinstance(error, BaseException) and not fault.done():
+        fault.set_exception(error)
+
+
+async def _raised(fault: asyncio.Future[None]) -> None:
+    await fault
+
+
 class Daemon:
     """The core and its edges."""
 
@@ -130,6 +144,8 @@ class Daemon:
     async def run(self) -> None:
         """Until a signal says stop, or a root task fails."""
         loop = asyncio.get_running_loop()
+        fault = loop.create_future()
+        loop.set_exception_handler(partial(_in_callback, fault))
         self._sink.on_held = lambda: _later(loop, self._sink.catch_up)
         logs.tell(Note(Code.STARTED, "", f"vrfbgp {__version__}, pid {os.getpid()}"))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -162,6 +178,7 @@ class Daemon:
                     tasks.create_task(self._serve(), name="control"),
                     tasks.create_task(self._look_again(), name="surroundings"),
                     tasks.create_task(self._kernel.ended(), name="kernel"),
+                    tasks.create_task(_raised(fault), name="callbacks"),
                 ]
                 if self._options.listen is not None:
                     roots.append(tasks.create_task(self._observed(self._options.listen), name="http"))

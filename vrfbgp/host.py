@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from errno import EINVAL
 
 from vrfbgp.model import (
     MAIN_TABLE,
@@ -17,13 +18,17 @@ from vrfbgp.model import (
     IPNetwork,
     KernelRoute,
     Link,
+    NexthopObject,
     RouteKey,
     Rule,
     network_of,
 )
+from vrfbgp.operations import AddNexthop, Failure
 from vrfbgp.requests import ReadTable
 from vrfbgp.surroundings import Surroundings
 
+REFUSED_TIME = 60.0
+"""Seconds after which the kernel is asked again for a next hop that it would not have."""
 STATIC_PROTOCOLS = frozenset({0, 2, 3, 4})
 """unspec, kernel, boot, static (linux/rtnetlink.h): what an administrator or the kernel made."""
 
@@ -101,6 +106,19 @@ class Host:
         else:
             del held[route.key]
         return True
+
+    def hops_refused(self, failures: Iterable[Failure], now: float) -> bool:
+        """Whether next hops are among what the kernel refused. They are left out for a while: one path's must
+        not spoil the group that other paths are in."""
+        found = [
+            (failure.operation.value.gateway, failure.operation.value.ifindex)
+            for failure in failures
+            if failure.errno == EINVAL
+            and isinstance(failure.operation, AddNexthop)
+            and isinstance(failure.operation.value, NexthopObject)
+        ]
+        self.refused_hops.update(dict.fromkeys(found, now + REFUSED_TIME))
+        return bool(found)
 
     def forgive_hops(self, now: float) -> bool:
         """The kernel is asked again for next hops that it would not have; whether there are such."""

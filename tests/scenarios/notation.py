@@ -238,8 +238,8 @@ def request_in_words(request: SpeakerRequest) -> str:
                 for s in sessions
             ]
             return f"speaker {network}: " + (", ".join(sorted(held)) or "ends")
-        case Announce(peer, prefix):
-            return f"announce {prefix} to {peer}"
+        case Announce(peer, prefix, next_hop=next_hop):
+            return f"announce {prefix} to {peer}" + (f" via {next_hop}" if next_hop is not None else "")
         case Withdraw(peer, prefix):
             return f"withdraw {prefix} from {peer}"
         case SendEndOfRib(peer, family):
