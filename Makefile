@@ -79,10 +79,11 @@ fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
 	done
 
 .PHONY: docs
-docs: ## write the tables of docs/configuration.md anew, from the models, and the labs' pictures
+docs: ## write the generated docs anew: the tables of configuration.md, cli.md, and the labs' pictures
 	@scripts/packages python
 	@$(MAKE) -s $(RUN_STAMP)
 	@$(BIN)/python -m vrfbgp.config.schema.page docs/configuration.md docs/reload.md
+	@$(BIN)/python -m vrfbgp.manual docs/cli.md
 	@$(BIN)/python -m labs.stories.picture
 
 .PHONY: soak

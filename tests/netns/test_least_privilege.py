@@ -93,7 +93,7 @@ def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: 
     assert len(world.daemon_processes()) >= 5  # daemon, writer, what speakers are forked from, two speakers
 
     listener.wait("WATCHDOG=1", listener.heard().count("WATCHDOG=1") + 3)
-    listener.wait("STATUS=2 networks, 2 of 2 sessions up")
+    listener.wait("STATUS=networks: 2, sessions up: 2 of 2, routes: 2")
     assert "RELOADING=1" not in listener.told
 
     assert unprivileged.ask_as(COLLEAGUE, GROUP, "status", "--json").returncode == 0
@@ -116,3 +116,15 @@ def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: 
     listener.wait("STOPPING=1")
     assert listener.heard()[-2] == "STOPPING=1"
     assert world.route(500, SERVED) is not None
+
+
+def test_a_capability_by_the_file_is_enough_too(world: World) -> None:
+    """As in a container of an ordinary user, to whom Kubernetes gives no ambient capabilities."""
+    unprivileged = Unprivileged(world)
+    world.save_basics()
+    unprivileged.start_by_file(CAP_NET_ADMIN)
+    world.wait_working("red", "yellow")
+    writer = world.writer_process()
+    for pid in world.daemon_processes():
+        assert status_of(pid)["Uid"].split() == [str(USER)] * 4
+        assert capabilities(pid) == ({CAP_NET_ADMIN} if pid == writer else set())

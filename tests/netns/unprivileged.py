@@ -7,6 +7,8 @@ where the user can, for the processes started here alone.
 from __future__ import annotations
 
 import os
+import shutil
+import struct
 import subprocess
 import sys
 import sysconfig
@@ -25,6 +27,8 @@ COLLEAGUE = 64180
 """Another such user, in the daemon's group."""
 STRANGER = 64181
 
+_REVISION_2, _EFFECTIVE = 0x02000000, 1
+"""struct vfs_cap_data of linux/capability.h."""
 _MOUNTED = 'set -e; for _ in 1 2 3; do mount --bind "$1" "$2"; shift 2; done; exec "$@"'
 
 
@@ -64,6 +68,30 @@ class Unprivileged:
         daemon.process = self._world.node.start(
             "vrfbgp", *command, environment={**self._environment, **environment}
         )
+        return daemon.process
+
+    def start_by_file(self, capability: int) -> Process:
+        """Run it with a Python that has this capability by the file (capabilities(7)), as in a container.
+
+        Nothing is inherited. The test is skipped where such a Python can't be had.
+        """
+        number = f"{sys.version_info.major}.{sys.version_info.minor}"
+        own = Path("/usr/bin", f"python{number}")
+        # With such a file the loader hears of no other places for shared libraries (ld.so(8)).
+        if not own.exists() or "libpython" in subprocess.check_output(["ldd", own], text=True):
+            pytest.skip(f"there is no {own} with all of Python in one file")
+        python = Path(self._python).parents[3] / "python-by-file"
+        shutil.copy(own, python)
+        attribute = struct.pack("<5I", _REVISION_2 | _EFFECTIVE, 1 << capability, 0, 0, 0)
+        try:
+            os.setxattr(python, "security.capability", attribute)
+        except OSError as error:
+            pytest.skip(f"files have no capabilities here: {error}")
+        daemon = self._world.daemon
+        setpriv = ["setpriv", "--reuid", str(USER), "--regid", str(GROUP), "--clear-groups"]
+        command = [*self._mounted(), *setpriv, "--inh-caps", "-all", str(python), *daemon.command[1:]]
+        environment = {**self._environment, "PYTHONHOME": "/usr"}
+        daemon.process = self._world.node.start("vrfbgp", *command, environment=environment)
         return daemon.process
 
     def run_as(self, user: int, group: int, command: Sequence[str]) -> subprocess.CompletedProcess[str]:

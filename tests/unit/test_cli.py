@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from tests.unit.nodes import RED, Node
 from vrfbgp import __version__, follow, itself
-from vrfbgp.asking import NO_DAEMON
 from vrfbgp.cli import app
+from vrfbgp.cli.asking import NO_DAEMON
 from vrfbgp.control import SOCKET, Control
 from vrfbgp.events import DrainAsked, DrainUndone
 from vrfbgp.journal import Journal
@@ -451,7 +451,7 @@ def test_drain_waits_for_the_end_and_undo_takes_it_back(daemon: Daemon) -> None:
 def test_a_drain_that_does_not_end_is_told_and_ends_with_1(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vrfbgp.cli.DRAIN_PATIENCE", 0.2)
+    monkeypatch.setattr("vrfbgp.cli.act.DRAIN_PATIENCE", 0.2)
     daemon.goes_on = daemon.kept = False
     done = vrfbgp("drain", "--run-dir", daemon.run_dir)
     assert done.exit_code == 1

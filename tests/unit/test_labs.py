@@ -1,4 +1,4 @@
-"""The labs' folders: what a story says, claims and draws is one and the same, and no key is left out silently."""
+"""The labs' folders: what a story says, claims and draws is one and the same; no key is left out silently."""
 
 from __future__ import annotations
 

@@ -15,10 +15,10 @@ from vrfbgp.views.line import in_force, line
 
 def test_it_counts_networks_sessions_and_what_was_learned() -> None:
     node = Node()
-    assert line(node.core) == "2 networks, 0 of 2 sessions up, 0 routes"
+    assert line(node.core) == "networks: 2, sessions up: 0 of 2, routes: 0"
     node.up(RED)
     node.learns(RED, "192.0.2.0/24", "198.51.100.0/24")
-    assert line(node.core) == "2 networks, 1 of 2 sessions up, 2 routes"
+    assert line(node.core) == "networks: 2, sessions up: 1 of 2, routes: 2"
 
 
 def test_it_tells_of_a_refused_config_and_of_a_drain() -> None:
@@ -27,12 +27,12 @@ def test_it_tells_of_a_refused_config_and_of_a_drain() -> None:
     node.core.handle(ConfigRefused((problem,)), node.now)
     node.core.handle(DrainAsked(0.0), node.now)
     node.settle()
-    assert "; withdrawing; 2 networks" in line(node.core)
+    assert "; withdrawing; networks: 2" in line(node.core)
     node.now += 1
     node.settle()
     found = line(node.core)
     assert "the newest config is refused, the one before runs" in found
-    assert "; drained; 2 networks" in found
+    assert "; drained; networks: 2" in found
     assert found.endswith("see `vrfbgp status`")
     assert "\n" not in found
 

@@ -22,7 +22,7 @@ _PRIVILEGE = (
     "CAP_NET_ADMIN is missing, so no route can be written: run as root, or grant it "
     "(systemd: AmbientCapabilities=CAP_NET_ADMIN, Kubernetes: securityContext.capabilities.add: [NET_ADMIN])"
 )
-_OLD_KERNEL = "the kernel is too old: {}; Linux 5.3 or later is needed"
+_OLD_KERNEL = "the kernel is too old: {}; Linux 5.7 or later is needed"
 _NO_RULES = "the kernel has no policy routing: one built with CONFIG_IP_MULTIPLE_TABLES is needed"
 _UNUSED_TABLE = 0xFFFFFFFE
 

@@ -37,7 +37,7 @@ def line(core: Core) -> str:
         peers = sum(len(network.peers) for network in intent.networks)
         up = sum(session.works for n in core.networks.values() for session in n.sessions.values())
         routes = sum(_learned(core, name) for name in core.networks)
-        parts.append(f"{len(intent.networks)} networks, {up} of {peers} sessions up, {routes} routes")
+        parts.append(f"networks: {len(intent.networks)}, sessions up: {up} of {peers}, routes: {routes}")
     else:
         parts.append("external networks are disabled (externalNetworkSupport)")
     wrong = sum(found.severity is Severity.DEGRADED for found in core.problems.standing)

@@ -71,8 +71,9 @@ class BGPPeerSpec(Strict):
     peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), Unset("required"), ACTED] = None
     """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. A link-local
     one has its device behind it (ours): `fe80::1%eth1`, `[fe80::1%eth1]:179`; or `sourceInterface` says it.
-    The session carries the family of this address, and another only if [`families`](#families) says so. None:
-    degraded.
+    Another network, address or port is another peer, but two passive ones can't have one address (the second
+    is degraded). The session carries the family of this address, and another only if [`families`](#families)
+    says so. None: degraded.
     """
     as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
     """The peer's AS. If it is the local one, the session is iBGP. None: degraded."""

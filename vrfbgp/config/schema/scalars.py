@@ -230,7 +230,10 @@ def _interface_name(text: str) -> str:
 
 def _string_map(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise wrong_type(f"must be a mapping of strings, is {shown(value)}")
+        # Not the value itself: it may be a Secret's.
+        raise wrong_type(
+            f"must be a mapping of strings, is {'a list' if isinstance(value, list) else 'none'}"
+        )
     for key, item in value.items():
         if isinstance(item, dict | list):
             raise wrong_type(f"must be a mapping of strings, {shown(key)} holds {shown(item)}")

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vrfbgp.asking import RUN_DIR, AsJson, RunDir
-from vrfbgp.this_node import STATE_DIR, Labels, Node, StateDir, labels_of
+from vrfbgp.cli.options import RUN_DIR, STATE_DIR, AsJson, Labels, Node, RunDir, StateDir, labels_of
 
 
 def verify(
