@@ -12,7 +12,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.unit.nodes import ADDRESSES, LINKS, MAIN
-from tests.unit.test_cli import MANIFESTS
 from tests.unit.verify.scene import CLOSE_RED, FABRIC, RULES, Scene, route
 from tests.unit.verify.scene import status as daemon_status
 from vrfbgp.cli import app
@@ -30,6 +29,26 @@ from vrfbgp.verify.sight import Sight
 from vrfbgp.verify.source import Compared, NoConfig, config_of
 
 HOST = HostFacts("host-1")
+MANIFESTS = """\
+apiVersion: projectcalico.org/v3
+kind: ExternalNetwork
+metadata: {name: red}
+spec: {routeTableIndex: 500}
+---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: red-1}
+spec: {peerIP: 172.16.1.140, asNumber: 64512, externalNetwork: red, nodeSelector: "egress == 'red'"}
+---
+apiVersion: operator.tigera.io/v1
+kind: EgressGateway
+metadata: {name: red, namespace: default}
+spec: {ipPools: [{cidr: 10.50.0.2/31}], externalNetworks: [red]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: node-2, labels: {egress: red}}
+"""
 
 
 class Kernel:
