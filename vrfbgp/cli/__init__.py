@@ -24,14 +24,6 @@ app = typer.Typer(
     help="BGP/VRF route controller for the egress nodes of a cluster.",
 )
 
-LARGEST_PAGE = 5000
-"""Rows that are asked for at a time."""
-PLANNING = 100.0
-"""Seconds that a plan may take: more than the daemon allows itself."""
-DRAIN_LOOK = 0.1
-DRAIN_PATIENCE = 20.0
-"""Seconds between two looks whether a drain is done, and that it may take beyond its own waiting."""
-
 
 def main() -> None:
     """Entry point of the `vrfbgp` command."""
@@ -44,6 +36,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+@app.callback()
 def common(
     _: Annotated[
         bool,

@@ -78,7 +78,7 @@ def routes(
         str | None,
         typer.Option(
             "--state",
-            help="installed, pending, failed, blocked, leaving or unused; of what was received: best, backup, "
+            help="installed, pending, failed, blocked, leaving or unused; with --received best, backup, "
             "accepted, unusable or refused.",
         ),
     ] = None,
