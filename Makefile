@@ -79,11 +79,12 @@ fuzz: venv ## broken messages at random for what reads them (FUZZ_SECONDS=60)
 	done
 
 .PHONY: docs
-docs: ## write the tables of docs/configuration.md and docs/cli.md anew, from models and commands
+docs: ## write the generated docs anew: the tables of configuration.md, cli.md, and the labs' pictures
 	@scripts/packages python
 	@$(MAKE) -s $(RUN_STAMP)
 	@$(BIN)/python -m vrfbgp.config.schema.page docs/configuration.md docs/reload.md
 	@$(BIN)/python -m vrfbgp.manual docs/cli.md
+	@$(BIN)/python -m labs.stories.picture
 
 .PHONY: soak
 soak: ## random faults in a row, and the kernel right after each (root; SOAK_SECONDS=1800, ARGS='--seed 7')

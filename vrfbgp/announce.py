@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 
-from vrfbgp.events import Negotiated
 from vrfbgp.filters import FilterRule, Operations
 from vrfbgp.host import Host
 from vrfbgp.intent import Advertisement, Intent, PeerIntent
@@ -86,13 +85,13 @@ class Announcements:
                         if Family.of(prefix) not in session.families:
                             continue
                         key = session.peer, prefix
-                        state = networks[name].sessions[session.peer]
+                        peer = networks[name].sessions[session.peer].intent
                         next_hop = None
                         if Family.of(prefix) is not Family.of(session.peer.address):
-                            next_hop = _other_next_hop(session, state.negotiated)
+                            next_hop = self._other_next_hop(key, networks[name], session)
                             if next_hop is None:
                                 continue
-                        announce = exported(state.intent, prefix, intent.advertisements, next_hop)
+                        announce = exported(peer, prefix, intent.advertisements, next_hop)
                         if isinstance(announce, FilterRule):
                             self.refused[key] = announce
                             continue
@@ -101,12 +100,17 @@ class Announcements:
                             held.add(key)
         return wanted, held
 
+    def _other_next_hop(self, key: Key, network: Network, session: SessionConfig) -> IPAddress | None:
+        """What a prefix of the other family than the session's is announced with; None: nothing leads to us.
 
-def _other_next_hop(session: SessionConfig, negotiated: Negotiated | None) -> IPAddress | None:
-    """What is announced with prefixes of the other family than the session's; None: nothing leads to us."""
-    if session.other_next_hop is None and negotiated is not None and negotiated.extended_next_hop:
-        return session.local_address
-    return session.other_next_hop
+        Between two sessions it stays as it is, and while the peer can't be reached: the next one decides.
+        """
+        negotiated = network.sessions[session.peer].negotiated
+        attachment = network.uplinks.attachments.get(session.peer)
+        if negotiated is None or attachment is None:
+            told = self.sent.get(session.peer.network, {}).get(key)
+            return told.next_hop if told is not None else None
+        return session.local_address if negotiated.extended_next_hop else attachment.other
 
 
 def exported(

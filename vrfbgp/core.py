@@ -65,7 +65,7 @@ from vrfbgp.operations import DeleteNexthop, RouteRun, Step
 from vrfbgp.plan import Planner
 from vrfbgp.problems import Problems
 from vrfbgp.refusals import refusals
-from vrfbgp.repairs import Repairs
+from vrfbgp.repairs import Repairs, told_refused
 from vrfbgp.requests import (
     ReadLinks,
     ReadNexthops,
@@ -94,8 +94,6 @@ class Effects:
     """When to ask again if nothing happens."""
 
 
-_TOLD = 20
-"""Lines of one kind that one event may cause."""
 _HOST_READS: set[ReadRequest] = {ReadLinks(), *(ReadTable(MAIN_TABLE, family) for family in Family)}
 
 
@@ -286,9 +284,7 @@ class Core:
             case Applied(serial, failures):
                 self.acked = serial
                 self._replan |= self.host.hops_refused(failures, now)
-                for failure in reconciler.applied(serial, failures, now)[:_TOLD]:
-                    text = f"{failure}; it is tried again"
-                    self._notes.append(Note(Code.KERNEL_REFUSED, "", text, warning=True))
+                self._notes += told_refused(reconciler.applied(serial, failures, now))
             case SurroundingsRead(surroundings):
                 self.host.surroundings = surroundings
                 self._replan = True

@@ -75,7 +75,8 @@ class PeerId:
         return self.rank < other.rank
 
     def __str__(self) -> str:
-        at = str(self.address) if self.port == 179 else f"{self.address}:{self.port}"
+        address = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        at = str(self.address) if self.port == 179 else f"{address}:{self.port}"
         return f"{self.network}/{at}"
 
 

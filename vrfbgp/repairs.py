@@ -10,19 +10,20 @@ from collections import Counter
 from collections.abc import Iterator, Set
 
 from vrfbgp.events import TableCounted
-from vrfbgp.fib.draft import Key
+from vrfbgp.fib.draft import Key, key_of
 from vrfbgp.fib.missing import Missing
 from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.rounds import Rounds
 from vrfbgp.intent import Problem, Reason, Severity
 from vrfbgp.model import RouteKey, Rule
 from vrfbgp.notes import Code, Note
+from vrfbgp.operations import Failure
 from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadTable
 
 DOUBT = 1.0
 """Seconds that an event may take."""
 TOLD = 20
-"""Lines that the repairs of one turn may cause."""
+"""Lines that the repairs of one turn, or the refusals of one batch, may cause."""
 
 
 class Repairs:
@@ -53,8 +54,7 @@ class Repairs:
     def undone(self, key: Key, now: float) -> None:
         """The kernel tells that somebody changed or deleted an object of ours."""
         self.found[kind(key)] += 1
-        subject = f"table {key.table}" if isinstance(key, RouteKey) else ""
-        self._note(subject, f"{name(key)} was changed or deleted by somebody else; it is put right")
+        self._note(_table(key), f"{name(key)} was changed or deleted by somebody else; it is put right")
         self._contests.undone(key, now)
 
     def went(self, key: Key, devices: frozenset[int]) -> None:
@@ -155,6 +155,24 @@ class Repairs:
             self._notes.append(Note(Code.KERNEL_REPAIRED, subject, text, warning=True))
         else:
             self._untold += 1
+
+
+def told_refused(failures: list[Failure]) -> list[Note]:
+    """What is told of operations that the kernel refused: of the first ones, what each was."""
+    return [
+        Note(
+            Code.KERNEL_REFUSED,
+            _table(key_of(failed.operation)),
+            f"{failed}; it is tried again",
+            warning=True,
+        )
+        for failed in failures[:TOLD]
+    ]
+
+
+def _table(key: Key) -> str:
+    """The subject of what is told of an object: a route's table."""
+    return f"table {key.table}" if isinstance(key, RouteKey) else ""
 
 
 def kind(key: Key) -> str:

@@ -32,8 +32,6 @@ class SessionConfig:
     source_interface: str | None = None
     """Device to bind the socket to (SO_BINDTODEVICE); set where the peer is on-link."""
     families: frozenset[Family] = frozenset({Family.IPV4})
-    other_next_hop: IPAddress | None = None
-    """What is announced as next hop in the other family than that of the addresses, if there is one."""
     hold_time: int = 90
     keepalive_time: int | None = None
     restart_time: int = 120

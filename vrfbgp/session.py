@@ -102,7 +102,6 @@ def session_config(peer: PeerIntent, attachment: Attachment) -> SessionConfig:
         local_address=attachment.local,
         source_interface=attachment.device if attachment.on_link else None,
         families=peer.families,
-        other_next_hop=attachment.other,
         hold_time=peer.hold_time,
         keepalive_time=peer.keepalive_time,
         restart_time=peer.restart_time,

@@ -9,7 +9,7 @@ routes change.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from vrfbgp.host import Connected, Host
@@ -62,6 +62,7 @@ def attach(network: NetworkIntent, host: Host) -> Uplinks:
         found = _attach_peer(network, peer, host, bootstrap)
         if isinstance(found, Attachment):
             attachments[peer.id] = _carrying(peer, found, host, bootstrap)
+            problems += _uncarried(peer, attachments[peer.id])
         else:
             problems.append(found)
     uplinks = {attachment.ifindex for attachment in attachments.values()}
@@ -126,6 +127,16 @@ def _carrying(
         other = peer.other_address if peer.other_address in host.local else None
         attachment = replace(attachment, other=other or next(iter(own), None))
     return attachment
+
+
+def _uncarried(peer: PeerIntent, attachment: Attachment) -> Iterator[Problem]:
+    """Whether the session can't carry IPv6 in fact. IPv4 may have IPv6 next hops."""
+    if peer.id.address.version == 4 and Family.IPV6 in peer.families and attachment.other is None:
+        text = (
+            f"its uplink {attachment.device} has no global IPv6 address, so no IPv6 prefix is announced over "
+            "this session, and none that comes is usable: give it an address, or take IPv6 out of families"
+        )
+        yield Problem(Severity.NOTICE, Reason.NO_SOURCE, f"BGPPeer {peer.name}", text)
 
 
 def _on_device(ifindex: int, family: Family, host: Host) -> list[Connected]:

@@ -2,7 +2,8 @@
 
 Runs as a script: `probe.py ADDRESS [RATE]`, RATE in packets a second. It prints `so far N` on its way, and at
 the end its tally, a line each: `sent N`, `lost N` (neither answered nor refused), `refused N` (ICMP errors,
-and sends that failed), and `BANNER CLIENT N` for each server that answered and each address that it saw.
+and sends that failed), `BANNER CLIENT N` for each server that answered and each address that it saw, and
+`lost of BANNER N` for what was lost in flows that this server had answered until then.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from collections import Counter
 ECHO_PORT = 7
 TAG = 8
 """Bytes of a datagram that come back as they were (`server.py`)."""
-FLOWS = 8
+FLOWS = 16
 """Sockets, hence source ports: where there are several ways, some take each."""
+RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+"""IP_RECVERR (linux/in.h), IPV6_RECVERR (linux/in6.h): also told is that a network is unreachable."""
 LAST = 1.0
 """Seconds that an answer may take."""
 
 
-def main(address: str, rate: float = 100.0) -> None:
+def main(address: str, rate: float = 200.0) -> None:
     """Send and count until a SIGTERM, and tell."""
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
@@ -32,8 +35,11 @@ def main(address: str, rate: float = 100.0) -> None:
     flows = [socket.socket(family, socket.SOCK_DGRAM) for _ in range(FLOWS)]
     for flow in flows:
         flow.connect((address, ECHO_PORT))
+        flow.setsockopt(*RECVERR[family], 1)
         flow.setblocking(False)
-    waiting: set[int] = set()
+    waiting: dict[int, str] = {}
+    """Numbers of what is not answered yet, and who answered that flow last."""
+    answered_by = [""] * FLOWS
     answers: Counter[str] = Counter()
     sent = refused = 0
 
@@ -47,9 +53,10 @@ def main(address: str, rate: float = 100.0) -> None:
                 refused += 1
                 continue
             number = struct.unpack("!Q", answer[:TAG])[0]
-            if number in waiting:
-                waiting.discard(number)
-                answers[" ".join(answer[TAG:].decode().split())] += 1
+            if waiting.pop(number, None) is not None:
+                who = answer[TAG:].decode().split()
+                answered_by[number % FLOWS] = who[0]
+                answers[" ".join(who)] += 1
 
     following = time.monotonic()
     print("so far 0", flush=True)
@@ -60,7 +67,7 @@ def main(address: str, rate: float = 100.0) -> None:
         following = max(following + 1 / rate, time.monotonic() - 0.1)
         try:
             flows[sent % FLOWS].send(struct.pack("!Q", sent))
-            waiting.add(sent)
+            waiting[sent] = answered_by[sent % FLOWS]
         except OSError:
             refused += 1
         sent += 1
@@ -74,6 +81,8 @@ def main(address: str, rate: float = 100.0) -> None:
     print("refused", refused)
     for who, number in sorted(answers.items()):
         print(who, number)
+    for banner, number in sorted(Counter(waiting.values()).items()):
+        print("lost of", banner or "nobody", number)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ class Machine:
             if not self._docker_answers():
                 self._start_docker()
             images = self._said("labs/images/build")
+            self._said("labs/images/check")
         except BaseException:
             self.close()
             raise

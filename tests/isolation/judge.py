@@ -2,7 +2,7 @@
 
 Once all has come to rest, each source and destination meets exactly what `Truth` says. Between any two
 operations on the way there, a packet of a gateway leaves at most by what its own networks offer, by the facts
-that hold or held since it was last quiet; and one that has a way, and is to have one, is never without.
+that hold or held since it was last quiet; and while one of them has a way all the time, it is never without.
 
 Where exactness can't be asked for, only the latter is: while routes of an earlier life are in doubt, or
 what the kernel refused waits to be tried again.
@@ -68,7 +68,6 @@ class JudgedWorld(World):
         self._now: Truth | None = None
         self._since: list[Truth] = []
         """What held since the last rest, the newest last."""
-        self._dirty = True
         self._served: set[tuple[Host, Host]] = set()
         """Pairs that have a way."""
         self._doubt_until = 0.0
@@ -85,10 +84,6 @@ class JudgedWorld(World):
         self._drained_at = self.now if self.drained else inf
         ours = any(route.ours for route in self.kernel.routes.values())
         self._doubt_until = self.now + RETURNED + 1 if ours else 0.0
-
-    def kill(self) -> None:
-        super().kill()
-        self._dirty = True
 
     def drain(self, wait: float | None) -> None:
         already = self.drained
@@ -141,12 +136,13 @@ class JudgedWorld(World):
                     prefix[-1] - (prefix.num_addresses > 2),
                 }
         try:
-            now = Truth(self.facts())
+            facts = self.facts()
+            now = self._now if self._now is not None and self._now.facts == facts else Truth(facts)
         except Unmodelled:
             self.count.unmodelled += 1
             self._now = None
             return
-        if self._now is None or now.facts != self._now.facts:
+        if now is not self._now:
             self._since.append(now)
         self._now = now
         self._served = {
@@ -257,7 +253,8 @@ class JudgedWorld(World):
         return all(peer in accounts and accounts[peer].ended for peer in self._peers())
 
     def _peers(self) -> list[PeerId]:
-        networks = self.config.intent.networks if self.config is not None else ()
+        intent = self.config.intent if self.config is not None else None
+        networks = intent.networks if intent is not None and intent.enabled else ()
         return [peer.id for network in networks for peer in network.peers]
 
     def _judge_rest(self) -> None:
@@ -306,13 +303,25 @@ class JudgedWorld(World):
                 pair = src, dst
                 if met.kind == "route" and met.table != MAIN:
                     ways = frozenset(hop for one in self._since for hop in one.ways(src, dst))
-                    if not ways.issuperset(met.hops):
+                    users = sight.is_foreign(met.table, dst) and met.table in self._tables_of(src)
+                    if not users and not ways.issuperset(met.hops):
                         raise Violation(f"{when}: {src} to {dst} leaves by {met}, none of its networks' ways")
                     self._served.add(pair)
                 elif pair in self._served and met.kind != "local":
                     self._served.discard(pair)
-                    if truth.fate(src, dst).kind == "network" and not self._is_excused():
-                        raise Violation(f"{when}: {src} to {dst} had a way, is to have one, and meets {met}")
+                    offers = [one.offers(src, dst) for one in self._since]
+                    if frozenset.intersection(*offers) and not self._is_excused():
+                        raise Violation(f"{when}: {src} to {dst} had a way all the time, and meets {met}")
+
+    def _tables_of(self, src: Host) -> set[int]:
+        """The tables of the networks that a gateway has, or had since the last rest."""
+        return {
+            network.table
+            for truth in self._since
+            if (gateway := truth.gateway(src)) is not None
+            for network in truth.facts.networks
+            if network.name in gateway.networks
+        }
 
     def _is_excused(self) -> bool:
         """What needs a next hop that is refused has no way for as long; nor has anybody in a table that goes

@@ -69,6 +69,12 @@ class Sight:
             self._found[table, dst] = None if route is None else self._fate(table, route)
         return self._found[table, dst]
 
+    def is_foreign(self, table: int, dst: Host) -> bool:
+        """Whether the route that a table has for `dst` is somebody else's."""
+        rows = self._rows.get((table, Family.of(dst)), ())
+        found = (route for shift, left, _, route in rows if int(dst) >> shift == left)
+        return not next(found).ours
+
     def _fate(self, table: int, route: KernelRoute) -> Fate:
         if route.kind != "unicast":
             return Fate(route.kind, table)

@@ -153,6 +153,7 @@ class Truth:
         self.tables = {name: Table(facts, n, self._own) for name, n in self._networks.items()}
         self.fate = cache(self._fate)
         self.ways = cache(self._ways)
+        self.offers = cache(self._offers)
 
     def _fate(self, src: Host, dst: Host) -> Fate:
         """What must become of a packet of a gateway, or of any other source."""
@@ -195,11 +196,20 @@ class Truth:
             for hop in hops
         )
 
+    def _offers(self, src: Host, dst: Host) -> frozenset[str]:
+        """The networks of a gateway that have a way for the packet."""
+        gateway = self.gateway(src)
+        return frozenset(
+            name
+            for name in (self._asked(gateway) if gateway is not None else ())
+            if (route := longest(self.tables[name].routes, dst)) is not None and route.hops
+        )
+
     def sessions(self) -> tuple[dict[tuple[Host, Host], Fate], set[tuple[Host, Host]]]:
         """Where each session's own packets go: in its network's own table.
 
-        Those of two sessions with the same two addresses can't be told apart. They are in the second answer,
-        and the model says nothing of them.
+        Those of two sessions with the same two addresses can't be told apart, and over a link without a carrier
+        there is no session. They are in the second answer: the model says nothing of them.
         """
         found: dict[tuple[Host, Host], list[Fate]] = {}
         for name, table in self.tables.items():
@@ -207,8 +217,9 @@ class Truth:
                 local = table.local(peer)
                 route = longest(table.routes, peer.address)
                 if local is not None and route is not None:
-                    found.setdefault((local, peer.address), []).append(Fate("network", name, route.hops))
-        alone = {pair: fates[0] for pair, fates in found.items() if len(fates) == 1}
+                    hops = route.hops if table.reaches(peer.address) else frozenset()
+                    found.setdefault((local, peer.address), []).append(Fate("network", name, hops))
+        alone = {pair: fates[0] for pair, fates in found.items() if len(fates) == 1 and fates[0].hops}
         return alone, found.keys() - alone.keys()
 
 

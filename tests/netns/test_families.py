@@ -9,6 +9,7 @@ import pytest
 from labs.netns.frr import OUT
 from labs.netns.manifests import OURS, Manifest, peer
 from labs.netns.topology import LOCAL_AS, SERVED, SERVER
+from labs.netns.traffic import Probe
 from labs.netns.waiting import wait_for
 from tests.netns.world import World
 from tests.netns.world6 import (
@@ -124,3 +125,27 @@ def test_x10_ipv4_without_any_ipv4_address_on_the_link(dual: World6) -> None:
     assert f"agrees: unicast, table 500, {red.router_address} on {red.uplink}" in explained, explained
     assert heard(red)["10.50.0.2/32"] == {red.node_address}
     assert heard(yellow)["10.50.0.4/32"] == {LINK_LOCAL_NODE}
+
+    # Another life finds all as it left it; a cut wire takes both families along, and brings them back.
+    dual.wait_in_sync()
+    before = world.traces()
+    watched = "route", "nexthop", "rule"
+    with Probe(world.workload("yellow"), SERVER) as probe, world.monitor(*watched) as events:
+        probe.wait_answers("yellow")
+        world.daemon.kill()
+        world.daemon.start()
+        dual.wait_in_sync()
+        probe.wait_answers("yellow")
+    assert (events, world.traces()) == ([], before), "nothing is written"
+    assert probe.tally.lost == probe.tally.unreachable == 0, probe.tally
+    red.site.cut()
+    world.wait_outcome("red", "unreachable")
+    red.site.mend()
+    wait_both(dual, "red", "yellow")
+
+    # An address that the link gets later is none of the session's business.
+    world.node.ip(f"addr add {red.site.node_address}/24 dev {red.uplink}")
+    world.wait_route(500, red.site.subnet)
+    wait_both(dual, "red")
+    assert red.router.sessions_begun(red.node_address) == 2, "one in each life"
+    assert heard(red)["10.50.0.2/32"] == {red.node_address}

@@ -88,6 +88,13 @@ def test_p16_an_edit_applies_to_what_was_received_without_a_new_session(world: W
     world.red.router.announce("192.0.2.0/24", "198.51.100.0/24", communities=["65000:1"])
     told = wait_refused(world, "192.0.2.0/24")
     assert (told["reason"], told["rule"]) == ("filter", "red-in importV4[1]")
+    received = world.daemon.ask_json("routes", "red", "--received")["received"]
+    assert {row["prefix"]: (row["state"], row["reason"], row["rule"]) for row in received} == {
+        SERVED: ("best", None, None),
+        "192.0.2.0/24": ("refused", "filter", "red-in importV4[1]"),
+        "198.51.100.0/24": ("refused", "filter", "red-in importV4[1]"),
+    }
+    assert "red-in importV4[1]" in world.daemon.ask("routes", "red", "--received").stdout
     assert learned(world) == {SERVED}
     tagging = within("192.0.2.0/24", operations=[{"addCommunity": {"value": "65000:7"}}])
     world.config.save("filters.yaml", bgp_filter("red-in", importV4=[within("105.0.0.0/8"), tagging, NONE]))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labs.netns.manifests import OURS, peer
+from labs.netns.manifests import OURS, bgp_filter, felix, network, peer
+from labs.netns.topology import LOCAL_AS
 from labs.netns.traffic import Capture, Probe, outcome
 from labs.netns.waiting import stays_true, wait_for
 from tests.netns.twins import PREFIXES, Twins
@@ -257,15 +258,18 @@ def test_x10_both_families_side_by_side(dual: World6) -> None:
 
 
 def test_x10_one_pair_of_link_local_addresses_in_two_networks(dual: World6) -> None:
-    """By their interfaces; the next hops are global addresses of the links."""
-    world, red = dual.world, dual.red
+    """By their interfaces, said in either way; the next hops are global addresses of the links."""
+    world, red, yellow = dual.world, dual.red, dual.yellow
     dual.save_basics()
-    peers = []
     for site in dual.sites:
         site.listen_link_local(world)
-        name, fields = site.site.name, {"api_version": OURS, "sourceInterface": site.uplink}
-        peers.append(peer(f"{name}-6", name, LINK_LOCAL_ROUTER, site.router.asn, **fields))
-    world.config.save("peers.yaml", *peers)
+    by_field = {"api_version": OURS, "sourceInterface": red.uplink}
+    by_zone = f"{LINK_LOCAL_ROUTER}%{yellow.uplink}"
+    world.config.save(
+        "peers.yaml",
+        peer("red-6", "red", LINK_LOCAL_ROUTER, red.router.asn, **by_field),
+        peer("yellow-6", "yellow", by_zone, yellow.router.asn),
+    )
     world.daemon.start()
     dual.wait_working("red", "yellow")
     for site in dual.sites:
@@ -278,3 +282,54 @@ def test_x10_one_pair_of_link_local_addresses_in_two_networks(dual: World6) -> N
     world.wait_no_route(500, SERVED6)
     assert refused(world, SERVER6)
     dual.wait_working("yellow")
+
+
+def test_p16_x11_filters_guards_and_limits_hold_for_ipv6(dual: World6) -> None:
+    world, red = dual.world, dual.red
+    dual.save_basics()
+    rules = bgp_filter(
+        "red-6",
+        importV6=[
+            {"action": "Reject", "cidr": PREFIX, "matchOperator": "In", "prefixLength": {"min": 49}},
+            {"action": "Accept", "operations": [{"setPriority": {"value": 512}}]},
+        ],
+        exportV6=[{"action": "Accept", "operations": [{"addCommunity": {"value": "65000:6"}}]}],
+    )
+    world.config.save("filters.yaml", rules)
+    limited = {"api_version": OURS, "filters": ["red-6"], "maxPrefixes": {"limit": 3, "action": "Drop"}}
+    world.config.save(
+        "peers.yaml",
+        peer("red-6", "red", red.router_address, LOCAL_AS, **limited),
+        peer("yellow-6", "yellow", dual.yellow.router_address, 63400),
+    )
+    world.config.save(
+        "networks.yaml",
+        network("red", 500, api_version=OURS, defaultRoute="Reject"),
+        network("yellow", 501),
+        felix(),
+    )
+    dual.start()
+    red.announce(PREFIX, "2001:db8:aaaa:7::/64", "fd00:48:7::/48", "::/0", "0:7::/32")
+
+    def told() -> dict[str, tuple[str | None, str | None]]:
+        rows = world.daemon.ask_json("routes", "red", "--received")["received"]
+        return {row["prefix"]: (row["reason"], row["rule"]) for row in rows}
+
+    taken, found = (None, "red-6 importV6[1]"), {"2001:db8:aaaa:7::/64": ("filter", "red-6 importV6[0]")}
+    found |= {SERVED6: taken, PREFIX: taken, "0:7::/32": ("martian", None)}
+    found |= {"fd00:48:7::/48": ("cluster-prefix", None), "::/0": ("default-route", None)}
+    wait_for(lambda: told() == found, describe=lambda: f"{found}; told is {told()}")
+    heard = red.router.ask(f"show bgp ipv6 unicast {GATEWAYS6['red']}/128")["paths"][0]
+    assert heard["community"]["list"] == ["65000:6"]
+    more = [f"2001:db8:bbbb:{number:x}::/64" for number in range(4)]
+    red.announce(*more)
+    world.wait_told("max-prefixes", "red-6")
+    assert sum(reason is None for reason, _ in told().values()) == 3
+    limited["maxPrefixes"] = {"limit": 100}
+    world.config.save(
+        "peers.yaml",
+        peer("red-6", "red", red.router_address, LOCAL_AS, **limited),
+        peer("yellow-6", "yellow", dual.yellow.router_address, 63400),
+    )
+    for prefix in more:
+        world.wait_route(500, prefix, red.router_address)

@@ -81,3 +81,28 @@ def test_x11_cluster_prefixes_and_a_default_route_are_refused_and_can_be_allowed
     every = {SERVED, "10.0.0.0/8", "10.48.7.0/24", "10.96.0.0/12", "default"}
     wait_for(lambda: learned(world) == every, describe=lambda: str(learned(world)))
     assert world.red.router.sessions_begun(world.red.node_address) == 1
+
+
+def test_x11_martians_and_the_own_as_are_refused_and_the_own_as_can_be_allowed(world: World) -> None:
+    world.save_basics()
+    world.start()
+    router = world.yellow.router
+    router.announce("169.254.7.0/24", "240.0.0.0/8")
+    router.announce("198.51.100.0/25", prepend=[LOCAL_AS, 65010])
+    router.announce("198.51.100.128/25", prepend=[65010, LOCAL_AS, LOCAL_AS])
+
+    def told() -> dict[str, str | None]:
+        rows = world.daemon.ask_json("routes", "yellow", "--received")["received"]
+        return {row["prefix"]: row["reason"] for row in rows if row["prefix"] != "10.50.0.4/32"}
+
+    # The router also sends our own announcement back.
+    found = {"169.254.7.0/24": "martian", "240.0.0.0/8": "martian", SERVED: None}
+    found |= {"198.51.100.0/25": "own-as", "198.51.100.128/25": "own-as"}
+    wait_for(lambda: told() == found, describe=lambda: f"{found}; told is {told()}")
+    assert world.peer_status("yellow", world.yellow.router_address)["refused"]["martian"] == 2
+    allowing = peer("yellow-1", "yellow", world.yellow.router_address, 63400, numAllowedLocalASNumbers=1)
+    world.config.save("peers.yaml", peer("red-1", "red", world.red.router_address, LOCAL_AS), allowing)
+    world.wait_route(world.yellow, "198.51.100.0/25", world.yellow.router_address)
+    assert told() == found | {"198.51.100.0/25": None}
+    assert world.route(world.yellow, "198.51.100.128/25") is None
+    assert router.sessions_begun(world.yellow.node_address) == 1

@@ -8,6 +8,7 @@ import re
 import urllib.error
 import urllib.request
 
+from labs.netns.daemon import environment, vrfbgp
 from labs.netns.manifests import Manifest
 from labs.netns.topology import LOCAL_AS, SERVED
 from labs.netns.waiting import wait_for
@@ -106,9 +107,16 @@ def test_events_metrics_and_health_follow_what_happens_and_no_secret_is_told(wor
     assert "peer.down" in of_red
     assert "yellow" not in of_red
 
+    run = str(world.daemon.run_directory)
+    follow = world.node.start(
+        "follow", *vrfbgp("events", "--follow", "--json", "--run-dir", run), environment=environment()
+    )
+    wait_for(lambda: "peer.down" in follow.output(), describe=follow.output)
     assert world.daemon.stop() == 0
     world.daemon.start("env", "VRFBGP_LOG_FORMAT=json", "VRFBGP_LOG_LEVEL=debug")
     world.wait_logged('"code": "peer.up"', "yellow")
+    wait_for(lambda: follow.output().count("daemon.started") == 2, describe=follow.output)
+    follow.stop()
     asked = ["status", "events", "reload", "schema", "routes red --received", "explain red 105.8.10.0/24"]
     said = [world.daemon.ask(*words.split()) for words in asked]
     said += [world.daemon.ask(*words.split(), "--json") for words in asked[:2]]

@@ -37,13 +37,6 @@ def protected(world: World) -> World:
     return world
 
 
-def hold_off(world: World, seconds: float = 1.0) -> None:
-    """Red has no session, whoever might begin one, while yellow works."""
-    world.wait_working("yellow")
-    stays_true(lambda: not world.red.router.established(), seconds, "no session")
-    world.wait_outcome("red", "unreachable")
-
-
 def test_p18_no_session_without_the_secret_nor_with_a_wrong_one(protected: World) -> None:
     world = protected
     router = world.red.router
@@ -52,22 +45,22 @@ def test_p18_no_session_without_the_secret_nor_with_a_wrong_one(protected: World
     with Capture(world.node, "red0") as red:
         world.daemon.start()
         world.wait_told("BGPPeer red-1", "missing-secret", "no Secret bgp")
-        hold_off(world)
+        world.wait_working("yellow")
         world.config.save("secret.yaml", secret(yellow="first"))
         world.wait_told("BGPPeer red-1", "missing-secret", "has no key 'red'")
-        hold_off(world)
+        stays_true(lambda: not router.established(), 1.0, "no session")
         assert red.packets(port=179) == [], "not a packet"
     protect(world, "first")
     world.config.save("secret.yaml", secret(red="wrong"))
     world.wait_told(world.red.router_address, "timed out", "same TCP MD5 password", timeout=60)
-    hold_off(world)
+    assert not router.established()
     world.config.save("secret.yaml", secret(red="first"))
     world.wait_working("red")
     told = world.daemon.ask("status", "--json").stdout + world.daemon.log()
     assert "wrong" not in told
     world.config.remove("secret.yaml")
     world.wait_outcome("red", "unreachable")
-    hold_off(world)
+    wait_for(lambda: not router.established(), describe=router.describe)
     assert world.yellow.router.sessions_begun("172.16.2.10") == 1
 
 

@@ -48,7 +48,7 @@ class Exchange(Listeners):
         self.callers: list[Caller] = []
 
     def expect(self, network: str, sessions: Sequence[SessionConfig], taken: Taken, refused: Refused) -> None:
-        self.sessions, self.taken = tuple(sessions), taken
+        self.sessions, self.taken, self.refused = tuple(sessions), taken, refused
 
     def forget(self, network: str) -> None:
         self.listener.close()
@@ -87,14 +87,18 @@ def test_a_call_becomes_a_session_and_so_does_the_next(lab: Lab) -> None:
             speaker.speaker.configure((PASSIVE,))
             await speaker.expect(SpeakerStarted)
             assert exchange.sessions == (PASSIVE,)
+            exchange.refused(PASSIVE.peer, "nobody can call")
             caller = Caller(exchange)
             await caller.open(CAPABILITIES)
             up = await speaker.expect(SessionUp)
             caller.writer.write(update(1))
             await speaker.expect(Updates)
             assert states(speaker) == ["active", "opensent", "openconfirm"]
+            told = await speaker.expect(SessionDown)
+            assert (told.cause.kind, told.cause.text) == (DownKind.CONNECT_FAILED, "nobody can call")
+            before = len(speaker.events)
             caller.close()
-            down = await speaker.expect(SessionDown)
+            down = await speaker.expect(SessionDown, before)
             assert down.cause.kind is DownKind.CONNECTION_LOST
             await until(lambda: states(speaker)[-1] == "active", "it waits again")
             before = len(speaker.events)
@@ -133,6 +137,7 @@ def test_without_graceful_restart_an_established_session_stays(lab: Lab) -> None
             await speaker.expect(SessionUp)
             await second.accept()
             assert await second.notification() == COLLISION
+            exchange.refused(PASSIVE.peer, "somebody else could not call")
             first.writer.write(update(1))
             await speaker.expect(Updates)
             assert not [event for event in speaker.events if isinstance(event, SessionDown)]

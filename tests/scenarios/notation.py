@@ -3,9 +3,9 @@
 A config is written one object a line; peers belong to the network above them:
 
     network red 500 dev eth1 [open] [max-paths=2] [backup-routes=off] [metric=30000]
-         [bootstrap=10.0.0.0/8,172.16.1.1,eth1] [max-routes=4] [refuse=10.244.0.0/16]
+         [bootstrap=10.0.0.0/8,172.16.1.1,eth1] [max-routes=4] [refuse=10.244.0.0/16,...] [no-default-route]
     peer 172.16.1.140 as 64501 [local-as=64512] [source=172.16.1.10] [interface=eth1] [reachable-by=A]
-         [hold=30] [allow-own-as=1] [families=46] [no-secret] [drop-beyond=2]
+         [hold=30] [allow-own-as=1] [families=46] [no-secret] [drop-beyond=2] [reject=192.0.2.0/24,...]
     gateway red 10.50.0.2/31,2001:db8:50::/127 = red yellow [unexported] [isolated]
     cluster 10.244.0.0/16
     priority 200
@@ -22,11 +22,13 @@ from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 
 from tests.scenarios.fake_kernel import FakeKernel
+from vrfbgp.filters import FilterRule, Operator, PrefixMatch
 from vrfbgp.intent import (
     GatewayIntent,
     Intent,
     LimitAction,
     NetworkIntent,
+    PeerFilters,
     PeerIntent,
     PrefixLimit,
     Problem,
@@ -122,7 +124,8 @@ def _network(words: list[str], options: dict[str, str]) -> NetworkIntent:
         backup_routes=options.get("backup-routes") != "off",
         metric=int(options.get("metric", METRIC)),
         max_routes=int(options["max-routes"]) if "max-routes" in options else None,
-        refused_ranges=tuple(map(ip_network, options["refuse"].split(","))) if "refuse" in options else (),
+        refused_ranges=tuple(map(ip_network, filter(None, options.get("refuse", "").split(",")))),
+        default_route="no-default-route" not in options,
     )
 
 
@@ -148,8 +151,19 @@ def _peer(network: str, words: list[str], options: dict[str, str]) -> PeerIntent
         max_prefixes=PrefixLimit(int(options["drop-beyond"]), LimitAction.DROP)
         if "drop-beyond" in options
         else None,
+        filters=_filters(options.get("reject", "")),
         degraded=(problem,) if "no-secret" in options else (),
     )
+
+
+def _filters(rejected: str) -> PeerFilters:
+    """Import filters that reject what is within these prefixes."""
+    within = [ip_network(prefix) for prefix in rejected.split(",") if prefix]
+    rules = [
+        FilterRule(f"reject {n}", False, PrefixMatch(n, Operator.IN, 0, n.max_prefixlen)) for n in within
+    ]
+    both = [tuple(r for r, n in zip(rules, within, strict=True) if n.version == v) for v in (4, 6)]
+    return PeerFilters(import_v4=both[0], import_v6=both[1])
 
 
 def _gateway(words: list[str]) -> GatewayIntent:
@@ -238,8 +252,8 @@ def request_in_words(request: SpeakerRequest) -> str:
                 for s in sessions
             ]
             return f"speaker {network}: " + (", ".join(sorted(held)) or "ends")
-        case Announce(peer, prefix):
-            return f"announce {prefix} to {peer}"
+        case Announce(peer, prefix, next_hop=next_hop):
+            return f"announce {prefix} to {peer}" + (f" via {next_hop}" if next_hop is not None else "")
         case Withdraw(peer, prefix):
             return f"withdraw {prefix} from {peer}"
         case SendEndOfRib(peer, family):

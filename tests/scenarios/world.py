@@ -155,6 +155,7 @@ class World:
             local_address=session.local_address,
             hold_time=session.hold_time,
             families=session.families,
+            extended_next_hop=session.families == frozenset(Family) and peer.address.version == 6,
             restart=graceful,
             route_refresh=True,
             enhanced_refresh=True,

@@ -16,9 +16,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.unit.nodes import RED, Node
-from vrfbgp import __version__, follow, itself
-from vrfbgp.asking import NO_DAEMON
-from vrfbgp.cli import app
+from vrfbgp import __version__, itself
+from vrfbgp.cli import app, follow
+from vrfbgp.cli.asking import NO_DAEMON
 from vrfbgp.control import SOCKET, Control
 from vrfbgp.events import DrainAsked, DrainUndone
 from vrfbgp.journal import Journal
@@ -193,6 +193,9 @@ def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
         ("run", "--config", "/a", "--listen", "everywhere"),
         ("run", "--config", "/a", "--log-format", "xml"),
         ("run", "--config", "/a", "--log-level", "loud"),
+        ("routes", "red", "--best", "--installed"),
+        ("routes", "red", "--refused", "--state", "best"),
+        ("routes", "red", "--longer"),
         ("explain", "red"),
         ("explain", "--from", "10.0.0.1", "red", "10.0.0.0/8"),
         ("routes",),
@@ -373,14 +376,17 @@ def test_routes_are_put_together_from_pages(daemon: Daemon) -> None:
     assert len(told("--limit", 12)["routes"]) == 12
     assert told("--limit", 12)["next"] is not None
     assert len(told("--within", "105.8.16.0/20")["routes"]) == 14
+    assert len(told("--prefix", "105.8.16.0/20", "--longer")["routes"]) == 14
+    assert len(told("--prefix", "105.8.16.0/24")["routes"]) == 1
+    assert len(told("--installed")["routes"]) == 31
+    assert len(told("--best")["received"]) == 30
+    assert told("--refused")["received"] == []
     assert told("--state", "unused")["routes"] == []
     assert "--limit" in vrfbgp("routes", "red", "--limit", 12, "--run-dir", daemon.run_dir).stdout
 
 
 def test_all_routes_are_asked_for_page_by_page(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    from vrfbgp import cli
-
-    monkeypatch.setattr(cli, "LARGEST_PAGE", 10)
+    monkeypatch.setattr("vrfbgp.cli.look.LARGEST_PAGE", 10)
     daemon.node.up(RED)
     daemon.node.learns(RED, *(f"105.8.{number}.0/24" for number in range(30)))
     done = vrfbgp("routes", "red", "--limit", 0, "--json", "--run-dir", daemon.run_dir)
@@ -451,7 +457,7 @@ def test_drain_waits_for_the_end_and_undo_takes_it_back(daemon: Daemon) -> None:
 def test_a_drain_that_does_not_end_is_told_and_ends_with_1(
     daemon: Daemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vrfbgp.cli.DRAIN_PATIENCE", 0.2)
+    monkeypatch.setattr("vrfbgp.cli.act.DRAIN_PATIENCE", 0.2)
     daemon.goes_on = daemon.kept = False
     done = vrfbgp("drain", "--run-dir", daemon.run_dir)
     assert done.exit_code == 1

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.unit.nodes import RED, Node
+from vrfbgp.cli.follow import pages
 from vrfbgp.control import NotAnswered
-from vrfbgp.follow import pages
 from vrfbgp.journal import LONGEST, Event, Journal, rfc3339
 from vrfbgp.notes import Code
 from vrfbgp.views import events, last_reading

@@ -7,7 +7,8 @@ from vrfbgp.fib.reconciler import Reconciler
 from vrfbgp.fib.rounds import Rounds
 from vrfbgp.intent import Reason
 from vrfbgp.model import Action, Family, RouteKey, Rule
-from vrfbgp.repairs import DOUBT, TOLD, Repairs
+from vrfbgp.operations import AddRoute, AddRule, Failure
+from vrfbgp.repairs import DOUBT, TOLD, Repairs, told_refused
 
 RULE = Rule(Family.IPV4, 103, None, None, Action.UNREACHABLE)
 
@@ -35,6 +36,15 @@ def test_they_are_counted_by_kind_and_told_by_name() -> None:
     for expected, note in zip(words, told, strict=True):
         assert expected in note
     assert repairs.notes() == []
+
+
+def test_refusals_are_told_with_their_table_and_only_the_first_ones() -> None:
+    failures = [Failure(AddRoute(route(number), 7), 22) for number in range(TOLD + 5)]
+    notes = told_refused([Failure(AddRule(RULE), 17), *failures])
+    assert len(notes) == TOLD
+    assert [note.subject for note in notes[:2]] == ["", "table 500"]
+    assert "192.0.2.0/32 table 500" in notes[1].text
+    assert "Invalid argument; it is tried again" in notes[1].text
 
 
 def test_what_a_link_took_along_is_nobodys_deed() -> None:

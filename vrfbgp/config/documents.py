@@ -8,6 +8,7 @@ and so that nothing but strings, numbers, booleans, lists and mappings can come 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -150,23 +151,33 @@ def _split(text: str) -> Iterator[tuple[int, str]]:
 def _parse_part(file: str, text: str, before: int) -> tuple[list[Document], Problem | None]:
     documents: list[Document] = []
     try:
-        for node in YAML(typ="safe", pure=True).compose_all(text):
-            builder = _Builder(before, len(text) + MAX_ALIASED)
-            value = builder.value(node, ())
-            if value is not None:
-                documents.append(Document(value, Positions(file, builder.lines)))
+        # The parser's warnings quote the file, which may be a Secret, on standard error.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for node in YAML(typ="safe", pure=True).compose_all(text):
+                builder = _Builder(before, len(text) + MAX_ALIASED)
+                value = builder.value(node, ())
+                if value is not None:
+                    documents.append(Document(value, Positions(file, builder.lines)))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = before + mark.line + 1 if mark else 0
-        what = " ".join(part for part in (error.problem, error.context) if part)
+        what = _unquoted(" ".join(part for part in (error.problem, error.context) if part))
         return documents, _broken(file, line, f"is no YAML: {what}. Correct the syntax at this line")
     except _Unusable as error:
         return documents, _broken(file, error.line, str(error))
     except RecursionError:
         return documents, _broken(file, before + 1, "is nested too deeply. Flatten it")
     except Exception as error:  # the parser's own failures on odd input are the input's fault here
-        return documents, _broken(file, before + 1, f"is no YAML: {str(error)[:200]}. Correct the syntax")
+        what = _unquoted(f"{error}".partition("\n")[0][:200]) or type(error).__name__
+        return documents, _broken(file, before + 1, f"is no YAML: {what}. Correct the syntax")
     return documents, None
+
+
+def _unquoted(text: str) -> str:
+    """The parser's words without what it quotes of the file, which may be a Secret; a character or two, and
+    the names of its own tokens (`<block end>`), stay."""
+    return re.sub(r"'(?!<)[^']{3,}'|\"[^\"]{3,}\"", "…", text)
 
 
 class _Unusable(Exception):

@@ -89,7 +89,7 @@ def _peer(
         router_id=node.router_id,
         source=source,
         source_address=source_address,
-        source_interface=spec.source_interface or None,
+        source_interface=spec.source_interface or spec.peer_ip.zone or None,
         reachable_by=spec.reachable_by,
         families=frozenset(Family[name.upper()] for name in spec.families) or frozenset({Family.of(address)}),
         other_address=node.addresses.get(_other(address)) if source is SourceMode.NODE else None,

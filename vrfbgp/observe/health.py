@@ -17,6 +17,7 @@ from vrfbgp.beats import Beats
 from vrfbgp.core import Core
 from vrfbgp.drain import DrainState
 from vrfbgp.observe.http import Response
+from vrfbgp.views.line import in_force
 
 PATIENCE = 5.0
 """Seconds that a loop has to answer."""
@@ -62,6 +63,8 @@ def _not_ready(core: Core) -> Iterator[str]:
     for name, network in sorted(core.networks.items()):
         if not network.in_sync:
             yield f"network {name} is not in sync"
+    if not in_force(core):
+        yield "the rules that keep gateways' packets off main are not confirmed yet"
     waiting = sum(1 for _, wanted, _ in core.reconciler.rules.pending() if wanted is not None)
     if waiting:
         yield f"{waiting} rules do not stand yet"

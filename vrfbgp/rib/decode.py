@@ -70,7 +70,8 @@ class Decoder:
         self._over = False
         plain = frozenset[Family]() if exact else negotiated.families - negotiated.add_path
         recognizer = Recognizer(internal) if negotiated.asn4 else None
-        self._fast = Fast(self._longest, plain, recognizer, self._faultless)
+        extended = negotiated.extended_next_hop
+        self._fast = Fast(self._longest, plain, recognizer, self._faultless, extended_next_hop=extended)
 
     def block(self, data: bytes) -> Iterator[Update | SessionError]:
         """Decode a run of whole messages.

@@ -7,8 +7,8 @@ not seen to be ordinary is declined, and the exact way decides: so each message 
 `Update` equal to what the exact way makes of it, or is left to it.
 
 Ordinary is an UPDATE without path identifiers, without bits behind a prefix and without any fault, that has
-either IPv4 prefixes in the fields of RFC 4271 and no multiprotocol attributes, or IPv6 prefixes in one
-MP_REACH_NLRI, with one next hop, or in one MP_UNREACH_NLRI, and nothing else.
+either IPv4 prefixes in the fields of RFC 4271 and no multiprotocol attributes, or prefixes in one
+MP_REACH_NLRI, with one IPv6 next hop, or in one MP_UNREACH_NLRI, and nothing else.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ SHORTEST = 23
 _FRONT = Struct("!16sHBHH").unpack_from
 """Marker, length, type (RFC 4271 4.1), length of the withdrawn routes; of the block, if that is 0 (4.3)."""
 _REACH = re.compile(
-    rb"(?:\x90\x0e..|\x80\x0e.)\x00\x02\x01\x10([\x20-\x3f\xfc\xfd].{15})\x00", re.DOTALL
+    rb"(?:\x90\x0e..|\x80\x0e.)\x00([\x01\x02])\x01\x10([\x20-\x3f\xfc\xfd].{15})\x00", re.DOTALL
 ).match
-"""MP_REACH_NLRI up to its prefixes, of IPv6 unicast with one next hop that is no link-local one."""
-_UNREACH = re.compile(rb"(?:\x90\x0f..|\x80\x0f.)\x00\x02\x01", re.DOTALL).match
+"""MP_REACH_NLRI up to its prefixes, of unicast with one IPv6 next hop that is no link-local one."""
+_UNREACH = re.compile(rb"(?:\x90\x0f..|\x80\x0f.)\x00([\x01\x02])\x01", re.DOTALL).match
 """MP_UNREACH_NLRI up to its prefixes (RFC 4760 4)."""
+_AFI_IPV6 = b"\x02"
 _REACH_CODE = 14
 _REMEMBERED = 1 << 19
 """Octets of messages from which blocks of attributes are remembered at a time."""
@@ -61,17 +62,25 @@ class Fast:
     """Decodes the ordinary UPDATEs of a session; `families`: those it carries without path identifiers."""
 
     def __init__(
-        self, longest: int, families: Set[Family], recognizer: Recognizer | None, read: _Read
+        self,
+        longest: int,
+        families: Set[Family],
+        recognizer: Recognizer | None,
+        read: _Read,
+        *,
+        extended_next_hop: bool = False,
     ) -> None:
-        """`read` says what a block comes to that is not recognised; None if not to attributes alone."""
+        """`read` says what a block comes to that is not recognised; None if not to attributes alone.
+        `extended_next_hop`: IPv4 prefixes may have an IPv6 one (RFC 8950)."""
         self._longest = longest
         self._ipv4 = Family.IPV4 in families
-        self._ipv6 = Family.IPV6 in families and recognizer is not None
+        self._ipv6 = Family.IPV6 in families
+        self._extended = self._ipv4 and extended_next_hop
         self._recognizer = recognizer
         self._ordinary = _never if recognizer is None else recognizer.ordinary
         self._read = read
         self._known: dict[bytes, Attributes] = {}
-        self._known_ipv6: dict[bytes, Attributes] = {}
+        self._known_reached: dict[bytes, Attributes] = {}
         """By the octets of the next hop, and the block without MP_REACH_NLRI."""
         self._next_hops: dict[bytes, IPAddress] = {}
         self._decoded = 0
@@ -175,16 +184,15 @@ class Fast:
         return found, at
 
     def _multiprotocol(self, data: bytes, block: int, end: int) -> Update | None:
-        """An UPDATE of these attributes alone, one of which has IPv6 prefixes; None if it is declined."""
-        if not self._ipv6 or end - block < 4:
+        """An UPDATE of these attributes alone, one of which has the prefixes; None if it is declined."""
+        if self._recognizer is None or end - block < 4:
             return None
         begin = block
         match = _REACH(data, begin, end)
         if match is None:
             gone = _UNREACH(data, begin, end)
             if gone is not None:
-                return self._unreached(data, gone.end(), begin, end)
-            assert self._recognizer is not None
+                return self._unreached(data, gone, end)
             before = self._recognizer.before_reach(data, begin, end)
             if before is None:
                 return None
@@ -195,25 +203,32 @@ class Fast:
         stop = _stop(data, begin)
         if stop > end or match.end() >= stop:
             return None
+        if match[1] == _AFI_IPV6:
+            family, carried, cut_field = _IPV6, self._ipv6, cut.ipv6
+        else:
+            family, carried, cut_field = _IPV4, self._extended, cut.ipv4
         rest = data[block:begin] + data[stop:end]
-        key = match[1] + rest
-        nlri = cut.ipv6(data, match.end(), stop)
+        key = match[2] + rest
+        nlri = cut_field(data, match.end(), stop) if carried else None
         if nlri is None:
             return None
-        attributes = self._known_ipv6.get(key)
+        attributes = self._known_reached.get(key)
         if attributes is None:
-            assert self._recognizer is not None
             if self._recognizer.ordinary_ipv6(rest) is None:
                 return None
-            next_hop = self._next_hops.get(match[1]) or self._next_hop(match[1])
-            attributes = self._known_ipv6[key] = Unread(rest, next_hop)
-        return _new(Update, ((), (_new(Announced, (_IPV6, nlri, attributes, ())),), None, (), 1))
+            next_hop = self._next_hops.get(match[2]) or self._next_hop(match[2])
+            attributes = self._known_reached[key] = Unread(rest, next_hop)
+        return _new(Update, ((), (_new(Announced, (family, nlri, attributes, ())),), None, (), 1))
 
-    def _unreached(self, data: bytes, begin: int, block: int, end: int) -> Update | None:
-        if begin >= end or _stop(data, block) != end:
+    def _unreached(self, data: bytes, match: re.Match[bytes], end: int) -> Update | None:
+        begin = match.end()
+        if begin >= end or _stop(data, match.start()) != end:
             return None
-        nlri = cut.ipv6(data, begin, end)
-        return None if nlri is None else Update((Prefixes(_IPV6, nlri),))
+        if match[1] == _AFI_IPV6:
+            family, nlri = _IPV6, cut.ipv6(data, begin, end) if self._ipv6 else None
+        else:
+            family, nlri = _IPV4, cut.ipv4(data, begin, end) if self._ipv4 else None
+        return None if nlri is None else Update((Prefixes(family, nlri),))
 
     def _next_hop(self, octets: bytes) -> IPAddress:
         if len(self._next_hops) >= _NEXT_HOPS:
@@ -227,7 +242,7 @@ class Fast:
         self._decoded += decoded
         if self._decoded >= _REMEMBERED:
             self._known.clear()
-            self._known_ipv6.clear()
+            self._known_reached.clear()
             self._decoded = 0
 
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 class Refusal(StrEnum):
     """The value is stable: `status`, `routes`, `explain`, logs and tests show it."""
 
+    __hash__ = str.__hash__
+    """An enum's own is a function of Python; a million refused paths are counted by it."""
+
     NEXT_HOP_UNRESOLVED = "next-hop-unresolved"
     """Nothing in the network's table leads to the next hop; a default route never does."""
     NEXT_HOP_OFF_UPLINK = "next-hop-off-uplink"

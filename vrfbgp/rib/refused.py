@@ -39,12 +39,15 @@ class RefusedPaths(dict[Nlri, Refused]):
         if not nlris:
             return
         fresh = dict.fromkeys(nlris, refused)
-        again = [] if self.keys().isdisjoint(fresh) else [self[nlri].reason for nlri in fresh if nlri in self]
+        reason, same = refused.reason, 0
+        if not self.keys().isdisjoint(fresh):
+            for before in [self[nlri].reason for nlri in fresh if nlri in self]:
+                if before is reason:
+                    same += 1
+                else:
+                    self._less(before)
         self.update(fresh)
-        reason = refused.reason
-        self.counts[reason] += len(fresh)
-        for before in again:
-            self._less(before)
+        self.counts[reason] += len(fresh) - same
         if (count := self.counts[reason]) >= self._next.get(reason, 1):
             self._next[reason] = _FACTOR ** len(str(count))
             self._news[reason] = News(reason, count, nlris[0], refused.rule)

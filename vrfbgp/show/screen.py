@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Callable, Iterator
+from typing import TextIO, TypeVar
+
+T = TypeVar("T")
 
 EVERY = 2.0
 """Seconds from one look to the next."""
@@ -13,12 +15,14 @@ _HOME_AND_CLEAR = "\x1b[H\x1b[2J\x1b[3J"
 """Cursor to the corner, clear the screen and what was scrolled off it (ECMA-48 CUP, ED; xterm's ED 3)."""
 
 
-def watched(out: TextIO | None = None, every: float = EVERY) -> Iterator[None]:
-    """Yields whenever the screen is to be shown. Endless: the user ends it (Ctrl-C)."""
+def watched(look: Callable[[], T], out: TextIO | None = None, every: float = EVERY) -> Iterator[T]:
+    """Yields what is to be shown, on a screen that is empty by then. Endless: the user ends it (Ctrl-C)."""
     out = out or sys.stdout
     while True:
+        found = look()
         if out.isatty():
+            # Only now, so that the screen is not empty while it is asked for.
             out.write(_HOME_AND_CLEAR)
-        yield
+        yield found
         out.flush()
         time.sleep(every)

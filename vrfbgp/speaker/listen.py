@@ -26,6 +26,9 @@ from vrfbgp.speaker import tcp
 
 log = logging.getLogger(__name__)
 
+UNSIGNED = (
+    "not heard yet; but somebody calls with another TCP MD5 password, or none: do both sides have the same?"
+)
 RETRY = 5.0
 """Seconds until a socket that could not be had is tried again."""
 CALLS_AT_ONCE = 16
@@ -33,6 +36,9 @@ REST = 0.05
 """Seconds without looking after so many calls: who calls like mad keeps nobody from his work."""
 SILENCE = 60.0
 """Seconds for which no other stranger is worth a line in the log."""
+
+LOOK = 5.0
+"""Seconds between two looks at what the kernel dropped for its signature."""
 
 Taken = Callable[[SessionConfig, socket.socket], None]
 """Takes over the connection that a peer has made."""
@@ -66,6 +72,8 @@ class Listeners:
         self._listeners: dict[Place, Listener] = {}
         self._told: dict[PeerId, str] = {}
         self._retry: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._unsigned = 0
 
     def expect(self, network: str, sessions: Sequence[SessionConfig], taken: Taken, refused: Refused) -> None:
         """Wait for the peers of these sessions of a network, as far as they are passive, and for no others.
@@ -111,6 +119,30 @@ class Listeners:
                 self._tell(callers[address], f"can't be called: {reason}")
             if failed and self._retry is None:
                 self._retry = asyncio.get_running_loop().call_later(RETRY, self._bring_up)
+
+        self._look_for_unsigned()
+
+    def _look_for_unsigned(self) -> None:
+        """Begin, or cease, to look at what never reaches us."""
+        keyed = any(expected.session.password for found in self._expected.values() for _, expected in found)
+        if not keyed and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        elif keyed and self._looking is None:
+            self._unsigned = tcp.unsigned_segments()
+            self._looking = asyncio.get_running_loop().call_later(LOOK, self._tell_unsigned)
+
+    def _tell_unsigned(self) -> None:
+        """A call without the right password is dropped by the kernel; that is all that can be known of it."""
+        self._looking = None
+        before = self._unsigned
+        self._look_for_unsigned()
+        if self._unsigned <= before:
+            return
+        for found in self._expected.values():
+            for _, expected in found:
+                if expected.session.password:
+                    expected.refused(expected.session.peer, UNSIGNED)
 
     def _tell(self, expected: Expected, reason: str) -> None:
         peer = expected.session.peer

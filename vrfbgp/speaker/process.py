@@ -15,7 +15,7 @@ import re
 import socket
 import tempfile
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -85,6 +85,7 @@ class Speaker:
         self._leaving = False
         self._outdated = False
         self._greeted = False
+        self._established: Mapping[PeerId, int] = {}
         self._silent_until = 0.0
         self._refusals: set[asyncio.Future[None]] = set()
 
@@ -131,7 +132,7 @@ class Speaker:
                 self._leaving = True
                 self._ask(command.CLOSE)
         # Behind the command that makes them known: what they answer is behind it, too.
-        self._listeners.expect(self.network, accepted, self._called, self._refuse)
+        self._listeners.expect(self.network, accepted, self._called, self._not_called)
         for refusal in refused:
             log.error("%s", refusal)
             self._refuse(refusal.session.peer, refusal.reason)
@@ -187,6 +188,7 @@ class Speaker:
             await self._wanted.wait()
             begun = clock()
             reports = Reports(self.network)
+            self._established = reports.established
             status: int | None
             try:
                 status, text = await self._life(reports)
@@ -300,13 +302,18 @@ class Speaker:
             before.close()
         self._unheard[session.peer] = io
 
+    def _not_called(self, peer: PeerId, reason: str) -> None:
+        """Tell why a peer does not get through, unless it has."""
+        if peer not in self._established:
+            self._refuse(peer, reason)
+
     def _put_through(self, peer: PeerId, io: socket.socket) -> None:
         assert self._calls is not None
         with io:
             try:
                 socket.send_fds(self._calls, [CALL], [io.fileno()])
             except OSError as error:
-                log.warning("speaker %s: the call of %s is dropped: %s", self.network, peer, error.strerror)
+                self._turned_away(f"{peer} called, but that can't be passed on: {error.strerror}")
                 return
         self._ask(command.accept(peer))
 

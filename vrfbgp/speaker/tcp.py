@@ -103,6 +103,20 @@ def ttl_of_call(one: socket.socket) -> int | None:
     return syn[_OFFSET_OF_TTL[syn[0] >> 4]] if syn else None
 
 
+def unsigned_segments() -> int:
+    """How many came to this network namespace with a wrong TCP MD5 signature, or none where one is demanded.
+
+    0 if the kernel does not count them. It does not tell whose they were.
+    """
+    try:
+        with open("/proc/thread-self/net/netstat", "rb") as file:
+            lines = [line.split() for line in file if line.startswith(b"TcpExt:")]
+    except OSError:
+        return 0
+    counters = dict(zip(*lines, strict=False)) if len(lines) == 2 else {}
+    return sum(int(counters.get(name, 0)) for name in (b"TCPMD5NotFound", b"TCPMD5Failure"))
+
+
 def turn_away(one: socket.socket) -> None:
     """Close with a reset, as if nobody had listened."""
     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vrfbgp.intent import GatewayIntent
-from vrfbgp.model import MAIN_TABLE, Action, Family, IPNetwork, Rule
+from vrfbgp.model import MAIN_TABLE, Action, Family, IPNetwork, Rule, network_of
 from vrfbgp.steering import is_open
+from vrfbgp.survey import TableSurvey
 from vrfbgp.verify.findings import REPAIR, Finding, Flaw
 from vrfbgp.verify.ground import FAMILY_WORDS, Ground, table_name, within
 from vrfbgp.verify.sight import LOCAL_TABLE, Sight
-from vrfbgp.verify.walk import Match, Met, Source, closes, conditions, leap, parts, walk
+from vrfbgp.verify.walk import Match, Met, Rules, Source, closes, conditions, leap, parts, walk
 
 
 @dataclass
@@ -50,9 +51,10 @@ class Passage:
 
 def passages(ground: Ground, sight: Sight) -> Iterator[Passage]:
     """The rules that each gateway's packets meet."""
+    rules = _by_family(sight)
     for gateway in ground.gateways:
         for range_ in gateway.ranges:
-            met = list(walk(sight.rules[Family.of(range_)], source_of(ground, range_)))
+            met = list(walk(rules[Family.of(range_)].near(range_), source_of(ground, range_)))
             closed = bool(met) and closes(met[-1].rule)
             yield Passage(gateway.name, range_, tuple(one.rule for one in met), closed)
 
@@ -60,9 +62,10 @@ def passages(ground: Ground, sight: Sight) -> Iterator[Passage]:
 def check_gateways(ground: Ground, sight: Sight) -> Iterator[Finding]:
     """What is wrong with the rules of gateways."""
     strays: dict[tuple[Flaw, Rule], dict[str, IPNetwork]] = {}
+    by_family = _by_family(sight)
     for gateway in ground.gateways:
         for range_ in gateway.ranges:
-            rules = sight.rules[Family.of(range_)]
+            rules = by_family[Family.of(range_)].near(range_)
             told: set[Flaw] = set()
             for part in parts(range_, rules):
                 path = _walked(ground, sight, gateway, part, rules)
@@ -77,15 +80,18 @@ def check_gateways(ground: Ground, sight: Sight) -> Iterator[Finding]:
     yield from _local_table(ground, sight)
 
 
+def _by_family(sight: Sight) -> dict[Family, Rules]:
+    return {family: Rules(sight.rules[family]) for family in Family}
+
+
 def source_of(ground: Ground, range_: IPNetwork) -> Source:
     """How the packets of a range come in, as far as main tells."""
-    host = ground.host
-    devices = {host.name(c.ifindex) for c in host.connected() if within(c.prefix, range_)}
-    return Source(range_, frozenset(devices), any(address in range_ for address in host.local))
+    devices = {ground.host.name(connected.ifindex) for connected in ground.connected.inside(range_)}
+    return Source(range_, frozenset(devices), bool(ground.local.inside(range_)))
 
 
 def _walked(
-    ground: Ground, sight: Sight, gateway: GatewayIntent, part: IPNetwork, rules: tuple[Rule, ...]
+    ground: Ground, sight: Sight, gateway: GatewayIntent, part: IPNetwork, rules: list[Rule]
 ) -> _Path:
     networks = {network.name: network for network in ground.intent.networks}
     path = _Path(gateway, part, ground.tables_of(gateway), is_open(gateway, networks))
@@ -118,12 +124,23 @@ def _look_up(ground: Ground, sight: Sight, path: _Path, met: Met) -> None:
             path.strays += path.behind
             path.behind = []
         return
-    if table == MAIN_TABLE and ground.in_cluster(rule.dst):
-        if not path.led and not rule.others and rule.dst is not None:
+    if ground.in_cluster(rule.dst):
+        if table == MAIN_TABLE and not path.led and not rule.others and rule.dst is not None:
             path.exempt.append(rule.dst)
         return
-    empty = sight.table(table, rule.family).empty and table not in (MAIN_TABLE, 0)
-    path.behind.append((Flaw.MAY_DIVERT if empty else _flaw(met), rule))
+    empty = table not in (MAIN_TABLE, 0) and sight.table(table, rule.family).empty
+    if empty or not _is_of_the_cluster(ground, sight.table(table, rule.family)):
+        path.behind.append((Flaw.MAY_DIVERT if empty else _flaw(met), rule))
+
+
+def _is_of_the_cluster(ground: Ground, survey: TableSurvey) -> bool:
+    """Whether a table of others leads nowhere but into the cluster, as that of Calico's WireGuard does."""
+    if survey.empty or survey.bunches or survey.table == MAIN_TABLE:
+        return False
+    return all(
+        route.kind == "throw" or ground.in_cluster(network_of(survey.family, route.key.nlri))
+        for route in survey.routes
+    )
 
 
 def _flaw(met: Met) -> Flaw:
@@ -152,10 +169,13 @@ def _judged(ground: Ground, path: _Path) -> Iterator[Finding]:
             f"{' before '.join(table_name(ground, t) for t in right)}"
         )
         yield Finding(Flaw.WRONG_ORDER, subject, text, REPAIR)
+    exempt = set(path.exempt)
     lacking = [
         range_
         for range_ in ground.intent.cluster
-        if range_.version == path.source.version and not any(within(range_, held) for held in path.exempt)
+        if range_.version == path.source.version
+        and range_ not in exempt
+        and not any(within(range_, held) for held in exempt)
     ]
     if lacking and (led or path.closed):
         text = f"{whose} to {', '.join(map(str, lacking))} do not go by main ahead of its networks"

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from vrfbgp.host import Host
+from vrfbgp.host import Connected, Host
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Problem
 from vrfbgp.model import MAIN_TABLE, Family, IPAddress, IPNetwork, PeerId, Rule
-from vrfbgp.steering import gateway_rules, session_rule
+from vrfbgp.steering import gateway_rules, host_prefix, session_rule
 from vrfbgp.uplinks import Uplinks, attach
+from vrfbgp.verify.nest import Nest
 from vrfbgp.verify.sight import Sight
 
 
@@ -70,6 +71,11 @@ class Ground:
     """Network by table."""
     sessions: frozenset[Rule] = frozenset()
     """The rules of sessions among those."""
+    connected: Nest[Connected] = field(default_factory=Nest)
+    """The directly attached networks of main."""
+    local: Nest[IPAddress] = field(default_factory=Nest)
+    """The node's own addresses."""
+    cluster: frozenset[IPNetwork] = frozenset()
 
     @property
     def gateways(self) -> tuple[GatewayIntent, ...]:
@@ -93,7 +99,9 @@ class Ground:
 
     def in_cluster(self, destination: IPNetwork | None) -> bool:
         """Whether all of it is within one range of the cluster."""
-        return destination is not None and any(within(destination, range_) for range_ in self.intent.cluster)
+        if destination is None or destination in self.cluster:
+            return destination is not None
+        return any(within(destination, range_) for range_ in self.cluster)
 
 
 def ground_of(intent: Intent, sight: Sight, *, drained: bool = False) -> Ground:
@@ -106,7 +114,18 @@ def ground_of(intent: Intent, sight: Sight, *, drained: bool = False) -> Ground:
         gateway_rules(intent, {name: n.table for name, n in networks.items()}) if intent.enabled else ()
     )
     sessions = frozenset(s.rule for network in networks.values() for s in network.sessions)
-    return Ground(intent, host, networks, frozenset(steering) | sessions, drained, tables, sessions)
+    return Ground(
+        intent,
+        host,
+        networks,
+        frozenset(steering) | sessions,
+        drained,
+        tables,
+        sessions,
+        Nest((connected.prefix, connected) for connected in host.connected()),
+        Nest((host_prefix(address), address) for address in host.local),
+        frozenset(intent.cluster),
+    )
 
 
 def _host(sight: Sight) -> Host:

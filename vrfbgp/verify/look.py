@@ -46,7 +46,7 @@ def around(reader: Reader) -> HostFacts:
     return host_facts(socket.gethostname(), links, main)
 
 
-def ask(reader: Reader, src: IPAddress, dst: IPAddress, iif: int | None) -> KernelRoute | None:
+def ask(reader: Reader, src: IPAddress, dst: IPAddress, iif: int) -> KernelRoute | None:
     """The kernel's own answer about a packet; None if it goes nowhere. OSError if it can't say."""
     try:
         return reader.route_get(src, dst, iif)

@@ -11,15 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
+from itertools import islice
 
 from vrfbgp.intent import GatewayIntent
 from vrfbgp.model import Family, IPAddress, IPNetwork, KernelRoute, network_of
-from vrfbgp.steering import addresses_here, is_open
+from vrfbgp.steering import host_prefix, is_open
 from vrfbgp.verify.findings import Finding, Flaw
 from vrfbgp.verify.ground import Ground, table_name
 from vrfbgp.verify.sight import LOCAL_TABLE, Sight
 
-Ask = Callable[[IPAddress, IPAddress, int | None], KernelRoute | None]
+Ask = Callable[[IPAddress, IPAddress, int], KernelRoute | None]
 """What the kernel does with a packet (source, destination, device it comes in by); None: it goes nowhere.
 OSError if it can't say."""
 
@@ -27,8 +28,9 @@ ADDRESSES = 2
 """Of a gateway's addresses on this node, for how many it is asked."""
 PREFIXES = 4
 """Of a table, for how many."""
-MOST = 2000
-"""Questions in all: some 20 µs each."""
+MOST = 5000
+LEAST = 4
+"""Questions in all, but for so many of each gateway: some 100 µs each."""
 NOBODYS = {Family.IPV4: ip_address("192.0.2.1"), Family.IPV6: ip_address("2001:db8:ffff:ffff::1")}
 """Documentation addresses (RFC 5737, RFC 3849), which no network should announce."""
 _REMEDY = "compare `ip rule` and `ip route get {dst} from {src} iif DEVICE` with the findings above"
@@ -41,7 +43,7 @@ class Question:
     gateway: GatewayIntent
     src: IPAddress
     dst: IPAddress
-    iif: int | None
+    iif: int
 
 
 @dataclass
@@ -53,17 +55,18 @@ class Opinion:
 
 
 def questions(ground: Ground, sight: Sight) -> Iterator[Question]:
-    """What to ask, gateway by gateway, but for those that have no address here."""
+    """What to ask, gateway by gateway, but for those of which no host is behind a device of this node."""
     destinations = {family: _destinations(ground, sight, family) for family in Family}
-    left = MOST
+    share = max(LEAST, MOST // max(1, len(ground.gateways)))
     for gateway in ground.gateways:
-        here = [a for a in addresses_here(gateway, ground.host) if a not in ground.host.local]
-        for src in here[:ADDRESSES]:
-            attached = ground.host.covering(src)
-            for dst in destinations[Family.of(src)] if attached else ():
-                if left and dst != src:
-                    left -= 1
-                    yield Question(gateway, src, dst, attached[0].ifindex)
+        behind = [one for range_ in gateway.ranges for one in ground.connected.inside(range_)]
+        hosts = [one for one in behind if one.prefix.prefixlen == one.prefix.max_prefixlen]
+        pairs = (
+            Question(gateway, host.prefix.network_address, dst, host.ifindex)
+            for host in hosts[:ADDRESSES]
+            for dst in destinations[Family.of(host.prefix)]
+        )
+        yield from islice(pairs, share)
 
 
 def check_opinion(ground: Ground, sight: Sight, ask: Ask, opinion: Opinion) -> Iterator[Finding]:
@@ -96,7 +99,7 @@ def _wrong(ground: Ground, sight: Sight, question: Question, answer: KernelRoute
     devices = frozenset(ifindex for _, ifindex in answer.nexthops)
     by = f"route {answer.key} by {', '.join(sorted(map(sight.device, devices))) or 'nothing'}"
     name = ground.tables.get(table)
-    if any(question.dst in range_ for range_ in ground.intent.cluster):
+    if ground.in_cluster(host_prefix(question.dst)):
         return f"{by}, though it is in the cluster" if name is not None else None
     if name is not None:
         if table not in ground.tables_of(question.gateway):

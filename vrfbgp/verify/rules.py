@@ -17,7 +17,7 @@ def check_rules(ground: Ground, sight: Sight, named: Container[str]) -> Iterator
     """What is wrong with rules, apart from those in `named`, whose flaws were told already."""
     for rule in sight.all_rules():
         subject = f"rule {rule}"
-        if rule in ground.rules or subject in named:
+        if rule in ground.rules or subject in named or _is_kept(ground, rule):
             continue
         leads = rule.action is Action.LOOKUP and rule.table in ground.tables
         if leads and not _serves(ground, rule):
@@ -51,6 +51,14 @@ def _is_for_a_session(ground: Ground, rule: Rule) -> bool:
     peers = {peer.id.address for peer in network.intent.peers}
     hosts = [n for n in (rule.src, rule.dst) if n is not None and n.prefixlen == n.max_prefixlen]
     return rule.ours and len(hosts) == 2 and hosts[1].network_address in peers
+
+
+def _is_kept(ground: Ground, rule: Rule) -> bool:
+    """Whether it is of a session whose peer can't be reached now: that is kept until it can (`footing`)."""
+    if rule.table not in ground.tables or not _is_for_a_session(ground, rule):
+        return False
+    sessions = ground.networks[ground.tables[rule.table]].sessions
+    return rule.dst not in (session.rule.dst for session in sessions)
 
 
 def _stranger(ground: Ground, rule: Rule, subject: str) -> Finding:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 
-from vrfbgp.model import Action, Family, IPAddress
+from vrfbgp.model import Action, Family, IPAddress, network_of
+from vrfbgp.survey import TableSurvey
 from vrfbgp.verify.findings import REPAIR, Finding, Flaw
 from vrfbgp.verify.gateways import removal
 from vrfbgp.verify.ground import Ground, Session, table_name
@@ -40,6 +41,8 @@ def _diverted(ground: Ground, sight: Sight, session: Session) -> Iterator[Findin
         if rule.action is Action.LOOKUP:
             if rule.table in (LOCAL_TABLE, session.rule.table):
                 continue
+            if not _knows(sight.table(rule.table, rule.family), session.peer.address):
+                continue
             where = f"table {table_name(ground, rule.table)}"
         elif not drops(rule):
             target = leap(rule)
@@ -52,3 +55,10 @@ def _diverted(ground: Ground, sight: Sight, session: Session) -> Iterator[Findin
         yield Finding(
             Flaw.SESSION_DIVERTED, f"session {session.peer}", text, f"remove that rule: {removal(rule)}"
         )
+
+
+def _knows(survey: TableSurvey, peer: IPAddress) -> bool:
+    """Whether a table has a route for the peer; one of ours may well."""
+    return bool(survey.bunches) or any(
+        route.kind != "throw" and peer in network_of(survey.family, route.key.nlri) for route in survey.routes
+    )

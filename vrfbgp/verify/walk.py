@@ -6,13 +6,14 @@ instance, can't be told from here: then they meet it *perhaps*.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 from vrfbgp.model import Action, IPAddress, IPNetwork, Rule
 from vrfbgp.steering import host_prefix
 from vrfbgp.verify.ground import within
+from vrfbgp.verify.nest import Nest
 
 _DROPS = frozenset({"blackhole", "prohibit"})
 _RESULTS = ("suppress_", "realms ", "goto ")
@@ -20,6 +21,20 @@ _SOME = ("tos ", "ipproto ", "sport ", "dport ")
 """What some of any gateway's packets have."""
 _OF_A_SOCKET = ("oif ", "uidrange ")
 """What only packets of the node's own sockets have (fib_frontend.c, ip_route_input)."""
+
+
+class Rules:
+    """The rules of one family in the kernel's order, and the few of them that a range's packets may meet."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._nest: Nest[int] = Nest((rule.src, at) for at, rule in enumerate(rules) if rule.src is not None)
+        self._anybodys = [at for at, rule in enumerate(rules) if rule.src is None or "not" in rule.others]
+
+    def near(self, range_: IPNetwork) -> list[Rule]:
+        """In their order; with those that only a part of the range meets."""
+        places = {*self._anybodys, *self._nest.inside(range_), *self._nest.around(range_)}
+        return [self._rules[at] for at in sorted(places)]
 
 
 class Match(IntEnum):

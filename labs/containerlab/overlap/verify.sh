@@ -40,5 +40,10 @@ captured on-yellow 0 "packets of gateway red on yellow's uplink"
 claim 'the node itself, which is no gateway, does not use the tables'
 same '' "$(on node ip -json route get $server | grep -o '"dev":"\(red0\|yellow0\)"' || true)" "the node's own way"
 
-claim 'the controller runs as a user without rights, and only the process that writes to the kernel may write'
-[[ ${LAB_WAY:-containers} == namespaces ]] || same 979 "$(on controller id -u)" 'its user'
+claim 'the controller runs as a user without rights (in containers)'
+if [[ ${LAB_WAY:-containers} == containers ]]; then
+    same vrfbgp "$(on controller id -un)" 'its user'
+    for capabilities in $(on controller sed -n 's/^CapEff:\t//p' /proc/1/status); do
+        same 0000000000000000 "$capabilities" 'capabilities of the process that speaks with peers'
+    done
+fi

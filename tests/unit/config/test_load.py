@@ -60,17 +60,19 @@ def test_durations(files: Files, text: str, seconds: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "address", "port"),
+    ("text", "address", "port", "zone"),
     [
-        ("10.0.0.1", "10.0.0.1", None),
-        ("10.0.0.1:1790", "10.0.0.1", 1790),
-        ("fd00::1", "fd00::1", None),
-        ("[fd00::1]", "fd00::1", None),
-        ("[fd00::1]:179", "fd00::1", 179),
+        ("10.0.0.1", "10.0.0.1", None, ""),
+        ("10.0.0.1:1790", "10.0.0.1", 1790, ""),
+        ("fd00::1", "fd00::1", None, ""),
+        ("[fd00::1]", "fd00::1", None, ""),
+        ("[fd00::1]:179", "fd00::1", 179, ""),
+        ("fe80::1%eth1", "fe80::1", None, "eth1"),
+        ("[fe80::1%bond0.7]:179", "fe80::1", 179, "bond0.7"),
     ],
 )
-def test_peer_addresses(files: Files, text: str, address: str, port: int | None) -> None:
-    assert peer_spec(files, "", text).peer_ip == Endpoint(ip_address(address), port)
+def test_peer_addresses(files: Files, text: str, address: str, port: int | None, zone: str) -> None:
+    assert peer_spec(files, "", text).peer_ip == Endpoint(ip_address(address), port, zone)
 
 
 def test_quoted_numbers_are_numbers(files: Files) -> None:

@@ -279,6 +279,16 @@ REFUSALS = [
         "together with node",
     ),
     (GATEWAY + "  network: x\n", Reason.EXCLUSIVE_FIELDS, 9, "spec.network", "with externalNetworks"),
+    (PEER.replace("172.16.1.140", "fd00::1%eth1"), Reason.WRONG_TYPE, 7, "spec.peerIP", "must be an address"),
+    (PEER.replace("172.16.1.140", "fe80::1%"), Reason.WRONG_TYPE, 7, "spec.peerIP", "must be an address"),
+    (PEER.replace("172.16.1.140", "1.1.1.1%eth1"), Reason.WRONG_TYPE, 7, "spec.peerIP", "must be an address"),
+    (
+        ours(PEER).replace("172.16.1.140", "fe80::1%eth1") + "  sourceInterface: eth2\n",
+        Reason.EXCLUSIVE_FIELDS,
+        9,
+        "spec.sourceInterface",
+        "is eth2, but peerIP says eth1",
+    ),
     (
         ours(PEER) + "  sourceInterface: 'a;b'\n",
         Reason.OUT_OF_RANGE,

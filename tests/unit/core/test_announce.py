@@ -9,13 +9,14 @@ import pytest
 
 from tests.unit.core.nodes import host, network, peer
 from vrfbgp.announce import Announcements
-from vrfbgp.events import Negotiated, SessionUp
+from vrfbgp.events import DownCause, DownKind, Negotiated, SessionDown, SessionUp
 from vrfbgp.filters import FilterRule, Operations, Operator, PrefixMatch
 from vrfbgp.host import Host
 from vrfbgp.intent import Advertisement, GatewayIntent, Intent, PeerFilters
 from vrfbgp.model import Family
 from vrfbgp.network import Network
 from vrfbgp.requests import Announce, SendEndOfRib, SessionConfig, SpeakerRequest, Withdraw
+from vrfbgp.uplinks import Attachment, Uplinks
 
 ONE = peer("172.16.1.140")
 ADDRESS = ip_network("10.50.0.2/32")
@@ -74,27 +75,33 @@ BOTH_FAMILIES = replace(
 HERE_BOTH = host({"gw0": "10.50.0.2/31 2001:db8:50::2/127"})
 
 
-def carrying_both(bench: Bench, next_hop: str | None) -> None:
-    (session,) = bench.red.configured
+def attached(network: Network, next_hop: str | None) -> None:
+    """The uplink has this address in the other family."""
+    (session,) = network.configured
+    network.configured = (replace(session, families=frozenset(Family)),)
     other = ip_address(next_hop) if next_hop else None
-    bench.red.configured = (replace(session, families=frozenset(Family), other_next_hop=other),)
+    attachment = Attachment(session.peer, 3, session.local_address, True, "eth1", other)
+    network.uplinks = Uplinks({session.peer: attachment})
 
 
 def test_a_prefix_of_the_other_family_has_a_next_hop_of_its_own(bench: Bench) -> None:
-    carrying_both(bench, "2001:db8:1::10")
+    attached(bench.red, "2001:db8:1::10")
     found = [one for one in bench.ask(BOTH_FAMILIES, node=HERE_BOTH) if isinstance(one, Announce)]
     other = Announce(ONE.id, OTHER, next_hop=ip_address("2001:db8:1::10"))
     assert sorted(found, key=str) == sorted([Announce(ONE.id, ADDRESS), other], key=str)
-    carrying_both(bench, None)
+    bench.red.uplinks = Uplinks()
+    assert bench.ask(BOTH_FAMILIES, node=HERE_BOTH) == [], "the device is gone, and may come back"
+    attached(bench.red, None)
     assert bench.ask(BOTH_FAMILIES, node=HERE_BOTH) == [Withdraw(ONE.id, OTHER)], "nothing leads to us"
 
 
-def test_an_ipv4_prefix_has_an_ipv6_next_hop_if_both_agreed_on_that_and_there_is_no_other() -> None:
+def test_an_ipv4_prefix_has_an_ipv6_next_hop_if_both_agreed_on_that() -> None:
     router = replace(peer("2001:db8:1::140"), families=frozenset(Family))
     red = Network(network(router), 0.0)
     own = ip_address("2001:db8:1::10")
     session = SessionConfig(router.id, "", 64501, 64512, "10.0.0.1", own, families=frozenset(Family))
     red.configured, red.speaking = (session,), True
+    attached(red, None)
     intent = Intent("node1", True, networks=(red.intent,), gateways=(GATEWAY,))
     announcements = Announcements()
 
@@ -106,8 +113,14 @@ def test_an_ipv4_prefix_has_an_ipv6_next_hop_if_both_agreed_on_that_and_there_is
 
     assert asked(extended=False) == []
     assert asked(extended=True) == [Announce(router.id, ADDRESS, next_hop=own)]
-    red.configured = (replace(session, other_next_hop=ip_address("172.16.1.10")),)
-    assert asked(extended=True) == [Announce(router.id, ADDRESS, next_hop=ip_address("172.16.1.10"))]
+    attached(red, "172.16.1.10")
+    assert asked(extended=True) == [], "it is known that the one leads to us"
+    assert asked(extended=False) == [Announce(router.id, ADDRESS, next_hop=ip_address("172.16.1.10"))]
+    down = SessionDown(router.id, red.sessions[router.id].epoch, DownCause(DownKind.HOLD_TIMER, 4))
+    red.session_down(down, 1.0)
+    attached(red, None)
+    assert announcements.requests(intent, HERE, {"red": red}, READY)[0] == [], "nothing is said between two"
+    assert asked(extended=True) == [Announce(router.id, ADDRESS, next_hop=own)]
 
 
 def test_nothing_before_the_rules_stand_nor_end_of_rib(bench: Bench) -> None:

@@ -83,3 +83,14 @@ def test_a_peer_that_was_edited_has_to_be_reached_first() -> None:
     footings.renew([(PEER, attachment)], HELD, 10.0)
     footings.renew([(replace(PEER, hold_time=30), None)], HELD, 10.1)
     assert footings.of(PEER.id) is None
+
+
+@pytest.mark.parametrize(
+    ("on_link", "port", "bound"), [(True, None, True), (False, None, False), (False, 179, True)]
+)
+def test_what_a_session_is_bound_to(on_link: bool, port: int | None, bound: bool) -> None:
+    """One to a peer further away follows the routes, unless it was accepted on a device."""
+    found, attachment = node()
+    footings = Footings(found)
+    footings.renew([(replace(PEER, listen_port=port), replace(attachment, on_link=on_link))], set(), 10.0)
+    assert footings.device(PEER.id) == (attachment.ifindex if bound else None)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.core.nodes import host, network, peer, route
 from vrfbgp.host import Host
-from vrfbgp.intent import NetworkIntent, PeerIntent, Reason, SourceMode, StaticBootstrap
+from vrfbgp.intent import NetworkIntent, PeerIntent, Reason, Severity, SourceMode, StaticBootstrap
 from vrfbgp.model import MAIN_TABLE, Family, Inline, Nlri, nlri_of
 from vrfbgp.uplinks import Attachment, attach
 
@@ -79,7 +79,11 @@ def test_a_next_hop_of_the_other_family_is_the_nodes_if_the_source_is() -> None:
     links["eth0"] = "192.168.0.10/24"
     assert only(network(wanted), host(links)).other == ip_address("2001:db8:1::10"), "it is not there"
     links["eth1"] = "172.16.1.10/24 fe80::10/64"
-    assert only(network(wanted), host(links)).other is None
+    found = attach(network(wanted), host(links))
+    assert found.attachments[wanted.id].other is None
+    (problem,) = found.problems
+    assert (problem.severity, problem.reason) == (Severity.NOTICE, Reason.NO_SOURCE)
+    assert "eth1 has no global IPv6 address" in problem.text
 
 
 def test_a_far_session_that_carries_both_families_has_the_uplinks_subnets() -> None:

@@ -88,6 +88,13 @@ def test_not_ready_while_rules_do_not_stand() -> None:
     assert "1 rules do not stand yet" in told(node.core)[1]
 
 
+def test_not_ready_before_the_kernel_was_asked_for_its_rules() -> None:
+    core = Core()
+    core.handle(ConfigLoaded(intent(networks=(), gateways=())), 1000.0)
+    core.effects(1000.0)
+    assert "not confirmed" in told(core)[1]
+
+
 def test_not_ready_while_drained() -> None:
     node = synced()
     node.core.handle(DrainAsked(5.0), node.now)

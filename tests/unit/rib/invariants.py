@@ -49,7 +49,7 @@ def _check_run(run: Prefixes | Announced) -> None:
 
 
 def _check_attributes(attributes: Attributes, family: Family) -> None:
-    assert Family.of(attributes.next_hop) is family
+    assert family is Family.IPV4 or attributes.next_hop.version == 6, "IPv6 by an IPv4 next hop"
     assert not attributes.next_hop.is_unspecified
     assert not attributes.next_hop.is_multicast
     assert all(1 <= kind <= 4 and numbers and 0 not in numbers for kind, numbers in attributes.as_path)

@@ -21,6 +21,7 @@ class Speech:
     internal: bool
     asn4: bool
     add_path: frozenset[Family]
+    extended_next_hop: bool = False
 
     def decoder(self, *, exact: bool = False) -> Decoder:
         return decoder(
@@ -28,12 +29,17 @@ class Speech:
             asn4=self.asn4,
             add_path=self.add_path,
             extended_message=True,
+            extended_next_hop=self.extended_next_hop,
             exact=exact,
         )
 
 
 speeches = st.builds(
-    Speech, st.booleans(), st.booleans(), st.frozensets(st.sampled_from(list(Family)), max_size=2)
+    Speech,
+    st.booleans(),
+    st.booleans(),
+    st.frozensets(st.sampled_from(list(Family)), max_size=2),
+    st.booleans(),
 )
 
 octets4 = st.integers(0, 0xFFFFFFFF)
@@ -144,7 +150,7 @@ def orderly_blocks(draw: st.DrawFn, speech: Speech, family: Family = Family.IPV4
 def orderly(draw: st.DrawFn, speech: Speech) -> bytes:
     """An UPDATE of one family as it mostly is: prefixes without stray bits, attributes in order."""
     if draw(st.booleans()):
-        return draw(orderly_ipv6(speech))
+        return draw(orderly_multiprotocol(speech))
     ids = Family.IPV4 in speech.add_path
     withdrawn = draw(fields(Family.IPV4, ids, stray=False)) if draw(st.booleans()) else b""
     if withdrawn and draw(st.booleans()):
@@ -154,13 +160,14 @@ def orderly(draw: st.DrawFn, speech: Speech) -> bytes:
 
 
 @st.composite
-def orderly_ipv6(draw: st.DrawFn, speech: Speech) -> bytes:
+def orderly_multiprotocol(draw: st.DrawFn, speech: Speech) -> bytes:
     """MP_UNREACH_NLRI alone, or MP_REACH_NLRI first, or anywhere behind ORIGIN and AS_PATH."""
-    field = draw(fields(Family.IPV6, Family.IPV6 in speech.add_path, stray=False, least=1))
+    family = draw(st.sampled_from(list(Family))) if speech.extended_next_hop else Family.IPV6
+    field = draw(fields(family, family in speech.add_path, stray=False, least=1))
     flags = draw(st.sampled_from([0x80, 0x90]))
     if draw(st.booleans()):
-        return wire.message(attributes=wire.attribute(15, wire.unreach(()) + field, flags))
-    reach = wire.attribute(14, wire.reach(draw(ipv6_hosts), ()) + field, flags)
+        return wire.message(attributes=wire.attribute(15, wire.unreach((), family) + field, flags))
+    reach = wire.attribute(14, wire.reach(draw(ipv6_hosts), (), family) + field, flags)
     parts = draw(orderly_blocks(speech, Family.IPV6))
     parts.insert(draw(st.sampled_from([0, *range(2, len(parts) + 1)])), reach)
     return wire.message(attributes=b"".join(parts))
@@ -177,7 +184,10 @@ def messages(draw: st.DrawFn, speech: Speech, *, stray: bool = True) -> bytes:
     reach = unreach = b""
     if draw(st.booleans()):
         hop = draw(ipv6_hosts | st.builds(lambda first, second: first + second, ipv6_hosts, link_locals))
-        reach = wire.attribute(14, wire.reach(hop, ()) + field(Family.IPV6, least=1))
+        family = draw(st.sampled_from(list(Family))) if speech.extended_next_hop else Family.IPV6
+        reach = wire.attribute(14, wire.reach(hop, (), family) + field(family, least=1))
+        # One prefix with two next hops would be in no order.
+        announced = b"" if family is Family.IPV4 else announced
     if draw(st.booleans()):
         family = draw(st.sampled_from(list(Family)))
         unreach = wire.attribute(15, wire.unreach((), family) + field(family))

@@ -30,11 +30,13 @@ from vrfbgp.rib.update import Unsuspected
 
 EXTENDED, LARGE = wire.attribute(16, bytes(8)), wire.attribute(32, pack("!III", 1, 2, 3))
 PLAIN = Speech(internal=False, asn4=True, add_path=frozenset())
+EXTENDED_NEXT_HOP = Speech(internal=False, asn4=True, add_path=frozenset(), extended_next_hop=True)
 
 
-def fast(*, internal: bool = False) -> Fast:
+def fast(*, internal: bool = False, extended: bool = False) -> Fast:
     """The fast way alone, of a four-octet session; attributes that are not ordinary are declined."""
-    return Fast(65535, frozenset(Family), Recognizer(internal), lambda block: None)
+    families, recognizer = frozenset(Family), Recognizer(internal)
+    return Fast(65535, families, recognizer, lambda block: None, extended_next_hop=extended)
 
 
 def taken(data: bytes, by: Fast | None = None) -> bool:
@@ -162,7 +164,7 @@ UNUSUAL_IPV6 = [
     wire.message(attributes=wire.attributes() + wire.attribute(15, UNREACH)),
     wire.message(attributes=wire.attribute(15, UNREACH + b"\x20")),
     wire.message(attributes=wire.attribute(15, UNREACH)[:-1]),
-    wire.message(attributes=wire.attribute(15, wire.unreach(["10.0.0.0/8"], Family.IPV4))),
+    ipv6(wire.reach("2001:db8::1", ["10.0.0.0/8"], Family.IPV4)),
     wire.message(wire.nlri("10.0.0.0/8"), wire.attribute(15, UNREACH)),
     wire.message(b"", wire.attribute(15, UNREACH), wire.nlri("10.0.0.0/8")),
 ]
@@ -178,9 +180,23 @@ def test_ordinary_messages_of_ipv6(flags: int) -> None:
         ipv6(flags=flags, before=first + second[:7], behind=second[7:]),
         ipv6(flags=flags, before=first + second, behind=b""),
         wire.message(attributes=wire.attribute(15, UNREACH, flags)),
+        wire.message(attributes=wire.attribute(15, wire.unreach(["10.0.0.0/8"], Family.IPV4), flags)),
     ):
         assert taken(message)
         same(message, PLAIN)
+
+
+def test_ordinary_messages_of_ipv4_with_an_ipv6_next_hop() -> None:
+    """And the same next hop and block with IPv6 prefixes, behind it."""
+    message = ipv6(wire.reach("2001:db8::1", ["10.0.0.0/8", "192.0.2.0/24"], Family.IPV4))
+    assert taken(message + ipv6(), fast(extended=True))
+    same(message + ipv6(), EXTENDED_NEXT_HOP)
+    assert announced(one_update(message, EXTENDED_NEXT_HOP.decoder())) == [
+        prefix("10.0.0.0/8"),
+        prefix("192.0.2.0/24"),
+    ]
+    ipv6_alone = {"families": [Family.IPV6], "extended_next_hop": True}
+    assert decoded(message, decoder(**ipv6_alone)) == decoded(message, decoder(**ipv6_alone, exact=True))
 
 
 def test_equal_blocks_with_other_next_hops_are_other_attributes() -> None:

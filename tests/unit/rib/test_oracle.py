@@ -35,6 +35,7 @@ def theirs(speech: Speech, message: bytes) -> Any:
     negotiated = Negotiated({"capability": {"aigp": False}})
     negotiated.families = list(FAMILIES.values())
     negotiated.asn4 = speech.asn4
+    negotiated.nexthop = [(AFI.ipv4, SAFI.unicast, AFI.ipv6)] if speech.extended_next_hop else []
     negotiated.addpath = SimpleNamespace(
         receive=lambda afi, safi: OURS[afi] in speech.add_path, send=lambda afi, safi: False
     )

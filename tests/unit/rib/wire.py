@@ -134,8 +134,8 @@ def update(
 ) -> bytes:
     """One UPDATE, header included, with prefixes of either family or both.
 
-    IPv4 prefixes go into the fields of RFC 4271, IPv6 ones into MP_REACH_NLRI and MP_UNREACH_NLRI; the
-    next hop belongs to what is announced, all of one family.
+    IPv4 prefixes go into the fields of RFC 4271, IPv6 ones into MP_REACH_NLRI and MP_UNREACH_NLRI, as IPv4
+    ones with an IPv6 next hop do (RFC 8950); it belongs to what is announced, all of one family.
     """
     announced, withdrawn = list(announce), list(withdraw)
     over_ipv6 = [prefix for prefix in announced if ":" in prefix]
@@ -145,6 +145,9 @@ def update(
     if over_ipv6 and native:
         raise ValueError("one next hop can't serve both families: make two messages")
     block = b""
+    if native and ":" in next_hop:
+        block += attribute(14, reach(next_hop, native, Family.IPV4))
+        announced, native = native, []
     if over_ipv6:
         block += attribute(14, reach(IPv6Address(next_hop).packed, over_ipv6))
     if gone_ipv6:

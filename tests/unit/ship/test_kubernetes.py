@@ -102,9 +102,12 @@ def test_each_volume_is_mounted_and_each_mount_has_its_volume(pod: Object) -> No
 
 def test_the_directories_are_those_that_the_daemon_uses(pod: Object) -> None:
     mounts = {mount["mountPath"] for mount in vrfbgp(pod)["volumeMounts"]}
-    assert {str(cli.RUN_DIR), str(cli.STATE_DIR)} <= mounts
+    assert {str(cli.options.RUN_DIR), str(cli.options.STATE_DIR)} <= mounts
     env = {one["name"]: one.get("value", "") for one in vrfbgp(pod)["env"]}
-    assert set(env["VRFBGP_CONFIG"].split(":")) == mounts - {str(cli.RUN_DIR), str(cli.STATE_DIR)}
+    assert set(env["VRFBGP_CONFIG"].split(":")) == mounts - {
+        str(cli.options.RUN_DIR),
+        str(cli.options.STATE_DIR),
+    }
 
 
 def test_what_it_is_told_by_the_environment_is_an_option_of_run(pod: Object) -> None:

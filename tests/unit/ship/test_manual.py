@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from vrfbgp import cli, complete, control
+from vrfbgp import cli, control
+from vrfbgp.cli import complete
 from vrfbgp.manual import MARK, rewritten
 
 PAGE = Path(__file__).parents[3] / "docs" / "cli.md"

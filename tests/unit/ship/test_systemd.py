@@ -44,8 +44,8 @@ def test_an_ordinary_user_gets_one_capability() -> None:
 
 def test_its_directories_are_the_defaults_and_closed_to_others() -> None:
     found = settings()
-    assert str(cli.RUN_DIR) == "/run/vrfbgp"
-    assert str(cli.STATE_DIR) == "/var/lib/vrfbgp"
+    assert str(cli.options.RUN_DIR) == "/run/vrfbgp"
+    assert str(cli.options.STATE_DIR) == "/var/lib/vrfbgp"
     assert found["RuntimeDirectory"] == found["StateDirectory"] == ["vrfbgp"]
     assert found["RuntimeDirectoryMode"] == ["0750"]
     assert found["StateDirectoryMode"] == ["0700"]

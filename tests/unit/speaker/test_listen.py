@@ -195,6 +195,41 @@ def test_passwords_hold_for_their_peer_alone_and_from_the_first_segment_on() -> 
     with_desk(scenario)
 
 
+def test_that_somebody_calls_with_another_password_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "LOOK", 0.01)
+    counted, looks = [7], [0]
+
+    def look() -> int:
+        looks[0] += 1
+        return counted[0]
+
+    async def looked(times: int) -> None:
+        end = looks[0] + times
+        await until(lambda: looks[0] >= end)
+
+    async def scenario(desk: Desk) -> None:
+        red = passive("red", "127.0.0.2", desk.port, password="one")
+        desk.expect("red", red, passive("red", "127.0.0.3", desk.port))
+        await looked(3)
+        assert desk.refused == []
+        counted[0] += 1
+        await looked(3)
+        assert desk.refused == [(red.peer, listen.UNSIGNED)]
+
+    monkeypatch.setattr(tcp, "unsigned_segments", look)
+    with_desk(scenario)
+
+
+def test_the_kernel_counts_calls_without_the_right_password() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.expect("red", passive("red", "127.0.0.2", desk.port, password="one"))
+        before = tcp.unsigned_segments()
+        assert await asyncio.gather(desk.call("127.0.0.2"), desk.call("127.0.0.2", "two")) == ["timeout"] * 2
+        assert tcp.unsigned_segments() >= before + 2
+
+    with_desk(scenario)
+
+
 def test_who_called_under_another_password_is_turned_away() -> None:
     async def scenario(desk: Desk) -> None:
         red, plain = passive("red", "127.0.0.2", desk.port), passive("red", "127.0.0.3", desk.port)

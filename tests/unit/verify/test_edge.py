@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -245,3 +246,20 @@ def test_tables_of_others_are_read_where_a_rule_ahead_of_ours_looks_them_up() ->
     assert (777, Family.IPV6) in sight.tables
     assert sight.table(254, Family.IPV4).routes == MAIN
     assert sight.table(12, Family.IPV4).empty
+
+
+@pytest.mark.parametrize(
+    ("number", "says"),
+    [(101, True), (113, True), (13, True), (22, True), (18, False), (1, False)],
+)
+def test_a_packet_that_goes_nowhere_is_an_answer_and_an_error_is_none(number: int, says: bool) -> None:
+    class Reader:
+        def route_get(self, *_: object) -> None:
+            raise OSError(number, "as it is")
+
+    asked = IPv4Address("10.50.0.2"), IPv4Address("105.8.10.1"), 4
+    if says:
+        assert look.ask(Reader(), *asked) is None  # type: ignore[arg-type]
+    else:
+        with pytest.raises(OSError, match="as it is"):
+            look.ask(Reader(), *asked)  # type: ignore[arg-type]

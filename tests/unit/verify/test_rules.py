@@ -121,6 +121,7 @@ def test_closing_a_part_of_the_range_is_not_enough() -> None:
     [
         foreign(50),
         foreign(101, "10.50.0.0/16"),
+        foreign(102, "10.50.0.0/16"),
         foreign(50, "10.50.0.2/32", MAIN_TABLE, "ipproto 6"),
         foreign(50, None, MAIN_TABLE, "iif gw-red"),
         foreign(50, None, MAIN_TABLE, "fwmark 0x0/0x1"),
@@ -163,6 +164,22 @@ def test_what_depends_on_a_mark_or_is_empty_is_a_notice(rule: Rule) -> None:
     scene.foreign_rules = [rule]
     found = [finding for finding in scene.findings() if finding.subject == f"rule {rule}"]
     assert [(finding.flaw, finding.weight) for finding in found] == [(Flaw.MAY_DIVERT, Weight.NOTICE)]
+
+
+def test_a_table_that_leads_into_the_cluster_alone_takes_nothing_away() -> None:
+    """As Calico's does with WireGuard: `99: not from all fwmark 0x200000/0x200000 lookup 1`."""
+    scene = Scene()
+    scene.foreign_rules = [foreign(99, None, 1, "not", "fwmark 0x200000/0x200000")]
+    scene.routes[1] = [
+        route("10.244.7.0/24", 1, 9, 80),
+        route("10.244.8.0/24", 1, 0, 80, kind="throw", nexthops=()),
+        route("172.16.0.0/16", 1, 0, 80, kind="throw", nexthops=()),
+    ]
+    assert scene.findings() == ()
+    scene.routes[1].append(route("105.8.0.0/16", 1, 9, 80))
+    assert scene.one().flaw is Flaw.DIVERTED
+    scene.routes[1][-1] = route("172.16.1.0/24", 1, 9, 80)
+    assert Flaw.SESSION_DIVERTED in scene.flaws()
 
 
 def test_an_exemption_that_is_wider_than_asked_for() -> None:
@@ -231,6 +248,22 @@ def test_what_stands_behind_the_rule_that_closes_steers_nothing() -> None:
     assert scene.flaws()[Flaw.NOT_STEERED] == "EgressGateway default/red"
 
 
+def test_a_rule_that_some_packets_meet_steers_none() -> None:
+    scene = Scene()
+    scene.replace_rule(STEER_RED, replace(STEER_RED, others=("ipproto 6",)))
+    assert scene.flaws()[Flaw.NOT_STEERED] == "EgressGateway default/red"
+
+
+def test_what_is_wrong_with_a_range_is_told_once() -> None:
+    wide = gateway("default/red", "10.50.0.2/31", "red")
+    scene = Scene(replace(WANTED, gateways=(wide, WANTED.gateways[1])))
+    scene.rules = [
+        replace(r, src=wide.ranges[0]) if r.src == RED_GATEWAY else r for r in RULES if r != CLOSE_RED
+    ]
+    scene.foreign_rules = [foreign(60, "10.50.0.3/32", dst=PODS)]
+    assert scene.one().flaw is Flaw.NOT_CLOSED
+
+
 def test_a_missing_network_is_not_missed_by_its_gateway() -> None:
     why = Problem(Severity.DEGRADED, Reason.TABLE_SHARED, "ExternalNetwork blue", "it is red's")
     networks = (*WANTED.networks, NetworkIntent("blue", 502, degraded=(why,)))
@@ -262,6 +295,7 @@ def test_a_rule_that_skips_ours_or_drops_a_sessions_packets() -> None:
         Rule(V4, 102, ip_network("10.50.0.9/32"), table=500),
         foreign(300, "10.48.0.0/16", 500),
         foreign(300, None, 500, "fwmark 0x1"),
+        foreign(300, "10.50.0.2/32", 500, "not"),
     ],
     ids=str,
 )
@@ -321,7 +355,7 @@ def test_a_rule_ahead_of_a_sessions_own() -> None:
     assert (found.flaw, found.weight) == (Flaw.SESSION_DIVERTED, Weight.LEAK)
     assert found.subject == "session red/172.16.1.140"
     assert f"rule '{rule}'" in found.text
-    scene.foreign_rules = [foreign(40, "172.16.1.0/24", 500, dst=ip_network("172.16.1.9"))]
+    scene.foreign_rules = [foreign(40, "172.16.1.0/24", dst=ip_network("172.16.1.9"))]
     assert Flaw.SESSION_DIVERTED not in scene.flaws()
 
 

@@ -119,6 +119,16 @@ def test_a_route_of_somebody_elses_that_leaves_by_no_uplink() -> None:
     assert "eth0" in found.text
 
 
+def test_a_route_that_drops_packets_leads_nowhere() -> None:
+    scene = Scene()
+    scene.nexthops[77] = KernelNexthop(77, 4, None)
+    scene.routes[500].append(route("10.7.0.0/16", 500, 0, 4, nexthops=(), nhid=77, kind="blackhole"))
+    assert scene.findings() == ()
+    scene.routes[500][-1] = route("10.7.0.0/16", 500, 0, nexthops=(), kind="blackhole")
+    found = scene.one()
+    assert (found.flaw, found.subject) == (Flaw.ROUTE_LEFT, "route 10.7.0.0/16 table 500 metric 20000")
+
+
 def test_a_table_that_another_routing_program_works_with() -> None:
     scene = Scene()
     scene.routes[500].append(route("10.9.0.0/16", 500, RED0, 12, metric=32))
@@ -169,6 +179,7 @@ def test_a_peer_without_an_uplink_is_named() -> None:
     flaws = scene.flaws()
     assert flaws[Flaw.NO_UPLINK] == "BGPPeer red-1"
     assert Flaw.WRONG_UPLINK in flaws
+    assert Flaw.RULE_LEFT not in flaws, "its session is kept, and its rule with it"
 
 
 def test_a_route_out_of_the_node_in_table_local() -> None:
@@ -199,6 +210,12 @@ def test_next_hops_that_nobody_should_have(added: KernelNexthop, flaw: Flaw, wei
     scene.nexthops[added.id] = added
     found = scene.one()
     assert (found.flaw, found.weight, found.subject) == (flaw, weight, f"next hop {added.id}")
+
+
+def test_of_a_config_that_is_understood_in_part_no_next_hop_is_left_over() -> None:
+    scene = Scene(replace(WANTED, partial=True))
+    scene.nexthops[SPARE] = nexthop(SPARE, ifindex=FABRIC)
+    assert scene.findings() == ()
 
 
 def test_somebody_elses_next_hops_are_their_own() -> None:
@@ -246,6 +263,13 @@ def test_answers_that_are_as_they_must_be() -> None:
     scene.ask = lambda src, dst, iif: (main if by_main(dst) else networks[str(src)])(src, dst, iif)
     assert scene.findings() == ()
     scene.ask = answering(LOCAL_TABLE, 1, kind="local")
+    assert scene.findings() == ()
+
+
+def test_an_open_gateway_may_take_main() -> None:
+    scene = Scene(replace(WANTED, networks=tuple(replace(n, fail_open=True) for n in WANTED.networks)))
+    scene.rules = [rule for rule in scene.rules if rule.priority != 103]
+    scene.ask = answering(MAIN_TABLE, FABRIC)
     assert scene.findings() == ()
 
 
@@ -355,7 +379,8 @@ def test_leaks_are_told_first() -> None:
     scene = Scene()
     scene.nexthops[SPARE] = nexthop(SPARE)
     scene.routes[500].clear()
-    scene.rules = [rule for rule in scene.rules if rule.priority != 103]
+    scene.rules = [rule for rule in scene.rules if rule.priority != 102]
+    scene.nexthops[RED_GROUP] = nexthop(RED_GROUP, YELLOW_OBJECT)
     weights = [finding.weight for finding in scene.findings()]
     assert weights == sorted(weights, key=list(Weight).index)
     assert len(set(weights)) == 3

@@ -21,6 +21,7 @@ _IPV6 = r"[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
 _EITHER = f"({_IPV4}|{_IPV6})"
 _LENGTH = r"/[0-9.]+"
 _SCOPE = "(%[^/]+)?"
+_ZONE = "(%[A-Za-z0-9._@+=~-]{1,15})?"
 
 
 def _form(types: str | list[str], title: str, pattern: str, **more: Any) -> WithJsonSchema:
@@ -57,7 +58,7 @@ INTERFACE_ADDRESS = _form(
 ENDPOINT = _form(
     "string",
     "address, with or without port",
-    _padded(rf"{_IPV4}(:[0-9]{{1,5}})?|{_IPV6}|\[{_EITHER}\](:[0-9]{{1,5}})?"),
+    _padded(rf"{_IPV4}(:[0-9]{{1,5}})?|{_IPV6}{_ZONE}|\[({_IPV4}|{_IPV6}{_ZONE})\](:[0-9]{{1,5}})?"),
 )
 SELECTOR = WithJsonSchema({"type": "string", "title": "label selector", "maxLength": 1024})
 DEVICE = _form("string", "device", "[A-Za-z0-9._@+=~-]{0,15}")

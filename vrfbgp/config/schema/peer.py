@@ -70,8 +70,10 @@ class BGPPeerSpec(Strict):
     """
     peer_ip: Annotated[PeerEndpoint | None, Field(alias="peerIP"), Unset("required"), ACTED] = None
     """Address, with a port or without: `172.16.1.140`, `172.16.1.140:1790`, `[fd00::1]:179`. A link-local
-    one (`fe80::1`, without `%`) needs `sourceInterface`. The session carries the family of this address, and
-    another only if [`families`](#families) says so. None: degraded.
+    one has its device behind it (ours): `fe80::1%eth1`, `[fe80::1%eth1]:179`; or `sourceInterface` says it.
+    Another network, address or port is another peer, but two passive ones can't have one address (the second
+    is degraded). The session carries the family of this address, and another only if [`families`](#families)
+    says so. None: degraded.
     """
     as_number: Annotated[AsNumber, Unset("required"), ACTED] = 0
     """The peer's AS. If it is the local one, the session is iBGP. None: degraded."""
@@ -181,6 +183,15 @@ class BGPPeerSpec(Strict):
                 )
         if self.families and self.peer_ip and f"IPv{self.peer_ip.address.version}" not in self.families:
             raise exclusive(f"must have IPv{self.peer_ip.address.version}, that of peerIP, too", "families")
+        return self
+
+    @model_validator(mode="after")
+    def _one_device(self) -> BGPPeerSpec:
+        zone = self.peer_ip.zone if self.peer_ip else ""
+        if zone and self.source_interface not in ("", zone):
+            raise exclusive(
+                f"is {self.source_interface}, but peerIP says {zone}: remove one", "sourceInterface"
+            )
         return self
 
     @model_validator(mode="after")

@@ -185,10 +185,11 @@ def _exact(value: Any) -> IPNetwork:
 
 
 class Endpoint(NamedTuple):
-    """A peer's address, and its port if one was given."""
+    """A peer's address, its port if one was given, and the zone of a link-local one (RFC 4007), a device."""
 
     address: IPAddress
     port: int | None
+    zone: str = ""
 
 
 def _endpoint(text: str) -> Endpoint:
@@ -200,7 +201,12 @@ def _endpoint(text: str) -> Endpoint:
         address, port = text, None
     if port is not None and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError("no port")
-    return Endpoint(_address(address), int(port) if port else None)
+    address, percent, zone = address.partition("%")
+    found = Endpoint(_address(address), int(port) if port else None, zone)
+    local = found.address.version == 6 and found.address.is_link_local
+    if percent and not (local and re.fullmatch(f"{_DEVICE}{{1,15}}", zone)):
+        raise ValueError("a zone is a device, and part of an IPv6 link-local address alone")
+    return found
 
 
 def _selector(value: Any) -> Selector | None:
@@ -213,15 +219,21 @@ def _selector(value: Any) -> Selector | None:
         raise wrong_type(f"is no selector: {error}, in {shown(text)}") from None
 
 
+_DEVICE = "[A-Za-z0-9._@+=~-]"
+
+
 def _interface_name(text: str) -> str:
-    if text and not re.fullmatch(r"[A-Za-z0-9._@+=~-]{1,15}", text):
+    if text and not re.fullmatch(f"{_DEVICE}{{1,15}}", text):
         raise out_of_range(f"must be the name of a device, at most 15 characters; is {shown(text)}")
     return text
 
 
 def _string_map(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise wrong_type(f"must be a mapping of strings, is {shown(value)}")
+        # Not the value itself: it may be a Secret's.
+        raise wrong_type(
+            f"must be a mapping of strings, is {'a list' if isinstance(value, list) else 'none'}"
+        )
     for key, item in value.items():
         if isinstance(item, dict | list):
             raise wrong_type(f"must be a mapping of strings, {shown(key)} holds {shown(item)}")

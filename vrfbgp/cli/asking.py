@@ -1,29 +1,23 @@
-"""What all commands that ask the daemon have in common: whom they ask, and how they end without an answer."""
+"""How a command asks the daemon, how it ends without an answer, and how it prints what it found."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from vrfbgp.show.tables import Page
 
 Json = dict[str, Any]
 
 NO_DAEMON = 3
 """Exit status."""
-RUN_DIR = Path("/run/vrfbgp")
-RunDir = Annotated[
-    Path,
-    typer.Option(
-        "--run-dir",
-        envvar="VRFBGP_RUN_DIR",
-        readable=False,  # Who may not look into it is told so by `ask`, with what to do.
-        help="Directory of the daemon's sockets.",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 
 def ask(run_dir: Path, request: Json, timeout: float = 30.0) -> Json:
@@ -52,3 +46,14 @@ def ended_with_status() -> Iterator[None]:
 def until_interrupted() -> contextlib.AbstractContextManager[None]:
     """Ctrl-C is how one ends what goes on for ever: nothing to complain of."""
     return contextlib.suppress(KeyboardInterrupt)
+
+
+def printed(found: Json, as_json: bool, show: Callable[[Page], None], indent: int | None = 2) -> None:
+    """Print what was found, as JSON or for people."""
+    if as_json:
+        json.dump(found, sys.stdout, indent=indent)
+        sys.stdout.write("\n")
+        return
+    from vrfbgp.show.tables import Page
+
+    show(Page())
