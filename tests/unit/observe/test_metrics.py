@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -277,3 +279,30 @@ def test_the_page_on_metrics_has_each_with_its_labels_and_meaning() -> None:
     }
     assert told == expected
     assert all(metric.kind in Kind for metric in METRICS)
+
+
+PROMTOOL = shutil.which("promtool")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed: it comes with Prometheus")
+def test_prometheus_itself_takes_rules_and_metrics_and_raises_what_it_should(tmp_path: Path) -> None:
+    assert PROMTOOL is not None
+    rules = [
+        {
+            "record": f"test:{number}",
+            "expr": re.sub(r"\$(?!__)\w+", ".*", asked).replace("$__rate_interval", "5m"),
+        }
+        for number, asked in enumerate(expressions(dashboard()))
+        if not asked.startswith("label_values")
+    ]
+    asked_for = tmp_path / "dashboard.yaml"
+    asked_for.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    node = Node()
+    node.up(RED)
+    for words, given in (
+        (["check", "rules", str(OBSERVE / "alerts.yaml"), str(asked_for)], ""),
+        (["test", "rules", str(Path(__file__).with_name("alerts.test.yaml"))], ""),
+        (["check", "metrics"], scraped(node)),
+    ):
+        done = subprocess.run([PROMTOOL, *words], input=given, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
