@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from tests.unit.nodes import RED, YELLOW, Node, intent, peer
+from tests.unit.nodes import RED, YELLOW, Node, intent, peer, route
 from tests.unit.rib import wire
-from vrfbgp.events import Updates
+from vrfbgp.events import ConfigLoaded, Updates
 from vrfbgp.fib.delta import Delta
 from vrfbgp.intent import NetworkIntent, PrefixLimit
 from vrfbgp.journal import Journal
@@ -75,8 +76,6 @@ def test_a_session_and_its_routes_are_counted() -> None:
 
 
 def test_what_the_kernel_has_not_got_is_pending_and_what_is_others_is_not() -> None:
-    from tests.unit.nodes import route
-
     node = Node(foreign=[route("198.51.100.0/24", 500, 2)])
     node.up(RED)
     labels = {"network": "red", "family": "ipv4"}
@@ -99,8 +98,6 @@ def test_a_scrape_leaves_bulk_in_its_runs(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_config_that_is_gone_leaves_no_series() -> None:
-    from vrfbgp.events import ConfigLoaded
-
     node = Node()
     node.core.handle(ConfigLoaded(intent(networks=(), gateways=())), node.now)
     node.settle()
@@ -108,8 +105,6 @@ def test_a_config_that_is_gone_leaves_no_series() -> None:
 
 
 def test_peers_that_differ_by_port_alone_are_two_series() -> None:
-    from dataclasses import replace
-
     other = peer("red-2", "red", "172.16.1.140")
     other = replace(other, id=replace(other.id, port=1179))
     node = Node(intent(networks=(NetworkIntent("red", 500, (RED, other)),)))
