@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from tests.unit.nodes import RED, YELLOW, Node, intent, peer, route
 from tests.unit.rib import wire
-from vrfbgp.events import ConfigLoaded, Updates
+from vrfbgp.events import ConfigLoaded, LinksRead, Updates
 from vrfbgp.fib.delta import Delta
 from vrfbgp.intent import NetworkIntent, PrefixLimit
 from vrfbgp.journal import Journal
@@ -71,8 +71,20 @@ def test_a_session_and_its_routes_are_counted() -> None:
     assert value(node, "vrfbgp_network_state", network="red", state="syncing") == 1
     assert value(node, "vrfbgp_network_state", network="red", state="ok") == 0
     assert value(node, "vrfbgp_gateway_addresses", gateway="default/red") == 1
+    assert value(node, "vrfbgp_network_uplink_up", network="red", device="red0") == 1
+    assert value(node, "vrfbgp_speaker_up", network="red") == 1
+    assert value(node, "vrfbgp_speaker_up", network="yellow") == 0
     assert value(node, "vrfbgp_network_backlog_bytes", network="red") == 7
     assert value(node, "vrfbgp_node_no_route_packets_total", family="ipv4") == 3
+
+
+def test_an_uplink_without_a_carrier_is_told() -> None:
+    node = Node()
+    node.links[2] = replace(node.links[2], running=False)
+    node.core.handle(LinksRead(dict(node.links), node.addresses), node.now)
+    node.settle()
+    assert value(node, "vrfbgp_network_uplink_up", network="red", device="red0") == 0
+    assert value(node, "vrfbgp_network_uplink_up", network="yellow", device="yellow0") == 1
 
 
 def test_what_the_kernel_has_not_got_is_pending_and_what_is_others_is_not() -> None:
