@@ -62,6 +62,8 @@ class Peer:
     own_as_allowed: int = 0
     rejects: tuple[Net, ...] = ()
     """Its import filter: nothing within these."""
+    families: frozenset[int] = frozenset()
+    """IP versions that its session carries; that of its address always."""
     works: bool = True
 
     @property
@@ -277,6 +279,7 @@ class Table:
             if connected is not None:
                 made[connected.prefix] = connected.hops
                 self._leads[peer.address] = _device(connected), peer.address
+                made.update(self._other_subnets(peer, _device(connected)))
                 continue
             users = longest([r for r in self._users if r.prefix.prefixlen], peer.address)
             if users is not None and users.hops:
@@ -309,6 +312,12 @@ class Table:
             and self._is_up(_device(route))
         ]
         return None if len({_device(route) for route in found}) > 1 else longest(found, address)
+
+    def _other_subnets(self, peer: Peer, device: str) -> dict[Net, frozenset[Hop]]:
+        """For the next hops in another family that a session carries: the uplink's subnets in it."""
+        others = peer.families - {peer.address.version}
+        routes = [r for r in self._facts.routes if r.table == MAIN and r.prefix.version in others]
+        return {r.prefix: r.hops for r in routes if r.hops == {(None, device)} and self._is_up(device)}
 
     def _is_up(self, device: str) -> bool:
         return device in self._facts.devices and self._facts.devices[device].up
