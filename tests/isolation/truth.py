@@ -62,8 +62,8 @@ class Peer:
     own_as_allowed: int = 0
     rejects: tuple[Net, ...] = ()
     """Its import filter: nothing within these."""
-    both: bool = False
-    """Its session carries prefixes of both families."""
+    families: frozenset[int] = frozenset()
+    """IP versions that its session carries; that of its address always."""
     works: bool = True
 
     @property
@@ -279,6 +279,7 @@ class Table:
             if connected is not None:
                 made[connected.prefix] = connected.hops
                 self._leads[peer.address] = _device(connected), peer.address
+                made.update(self._other_subnets(peer, _device(connected)))
                 continue
             users = longest([r for r in self._users if r.prefix.prefixlen], peer.address)
             if users is not None and users.hops:
@@ -295,24 +296,7 @@ class Table:
                 if found is not None:
                     ((gateway, device),) = found.hops
                     self._leads[peer.address] = device, gateway or peer.address
-        for peer in network.peers:
-            if peer.both and (lead := self._leads.get(peer.address)) is not None:
-                # The next hops of the other family are on the same link.
-                made |= {r.prefix: r.hops for r in self._beside(lead[0], peer.address.version)}
         return [Route(network.table, prefix, network.metric, hops) for prefix, hops in made.items()]
-
-    def _beside(self, device: str, version: int) -> list[Route]:
-        """The connected routes of main on a device, of the other version; what is link-local is on any link."""
-        return [
-            route
-            for route in self._facts.routes
-            if route.table == MAIN
-            and route.prefix.version != version
-            and route.prefix.prefixlen
-            and not route.prefix.is_link_local
-            and route.hops == {(None, device)}
-            and self._is_up(device)
-        ]
 
     def _connected(self, address: Host, interface: str | None) -> Route | None:
         """The connected route of main that covers an address; None if none does, or several devices' do."""
@@ -328,6 +312,12 @@ class Table:
             and self._is_up(_device(route))
         ]
         return None if len({_device(route) for route in found}) > 1 else longest(found, address)
+
+    def _other_subnets(self, peer: Peer, device: str) -> dict[Net, frozenset[Hop]]:
+        """For the next hops in another family that a session carries: the uplink's subnets in it."""
+        others = peer.families - {peer.address.version}
+        routes = [r for r in self._facts.routes if r.table == MAIN and r.prefix.version in others]
+        return {r.prefix: r.hops for r in routes if r.hops == {(None, device)} and self._is_up(device)}
 
     def _is_up(self, device: str) -> bool:
         return device in self._facts.devices and self._facts.devices[device].up
