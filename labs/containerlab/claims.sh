@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[1]}")"
 STORY=$(basename "$PWD")
 SCRATCH=$(mktemp -d)
-PATIENCE=${PATIENCE:-30} # seconds that a condition may take, on a machine that is busy
+PATIENCE=${PATIENCE:-60} # seconds that a condition may take, on a machine that is busy
 claimed=0
 holds='nothing was claimed yet'
 
@@ -69,6 +69,13 @@ routes = [r for r in json.loads(text or "[]") if r]
 best = min(routes, key=lambda r: r.get("metric", 0), default={})
 print("\n".join(sorted(hop["gateway"] for hop in best.get("nexthops", [best]) if "gateway" in hop)))
 '
+}
+
+# goes_by TABLE PREFIX GATEWAY…: whether our best route of a prefix is by exactly these.
+goes_by() {
+    local found
+    found=$(routes_of "$1" "$2" | paste -sd ' ')
+    [[ $found == "${*:3}" ]] || { echo "table $1 has $2 by '$found'"; return 1; }
 }
 
 # -- traffic -----------------------------------------------------------------------------------------

@@ -228,6 +228,7 @@ class JudgedWorld(World):
             reachable_by=peer.reachable_by,
             own_as_allowed=peer.allowed_local_as,
             rejects=tuple(rule.prefix.network for rule in rules if rule.prefix and not rule.accept),
+            both=len(peer.families) == 2,
             works=not peer.degraded,
         )
 

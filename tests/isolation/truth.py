@@ -62,6 +62,8 @@ class Peer:
     own_as_allowed: int = 0
     rejects: tuple[Net, ...] = ()
     """Its import filter: nothing within these."""
+    both: bool = False
+    """Its session carries prefixes of both families."""
     works: bool = True
 
     @property
@@ -184,7 +186,7 @@ class Truth:
         return [name for name in gateway.networks if name in self._networks]
 
     def _ways(self, src: Host, dst: Host) -> frozenset[Hop]:
-        """By what a packet may leave at most, while things change: any way of any of the gateway's networks."""
+        """By what a packet may leave at most, while things change: any way of the gateway's networks."""
         gateway = self.gateway(src)
         if gateway is None:
             return frozenset()
@@ -208,8 +210,8 @@ class Truth:
     def sessions(self) -> tuple[dict[tuple[Host, Host], Fate], set[tuple[Host, Host]]]:
         """Where each session's own packets go: in its network's own table.
 
-        Those of two sessions with the same two addresses can't be told apart, and over a link without a carrier
-        there is no session. They are in the second answer: the model says nothing of them.
+        Those of two sessions with the same two addresses can't be told apart, and over a link without a
+        carrier there is no session. They are in the second answer: the model says nothing of them.
         """
         found: dict[tuple[Host, Host], list[Fate]] = {}
         for name, table in self.tables.items():
@@ -293,10 +295,27 @@ class Table:
                 if found is not None:
                     ((gateway, device),) = found.hops
                     self._leads[peer.address] = device, gateway or peer.address
+        for peer in network.peers:
+            if peer.both and (lead := self._leads.get(peer.address)) is not None:
+                # The next hops of the other family are on the same link.
+                made |= {r.prefix: r.hops for r in self._beside(lead[0], peer.address.version)}
         return [Route(network.table, prefix, network.metric, hops) for prefix, hops in made.items()]
 
+    def _beside(self, device: str, version: int) -> list[Route]:
+        """The connected routes of main on a device, of the other version; what is link-local is on any link."""
+        return [
+            route
+            for route in self._facts.routes
+            if route.table == MAIN
+            and route.prefix.version != version
+            and route.prefix.prefixlen
+            and not route.prefix.is_link_local
+            and route.hops == {(None, device)}
+            and self._is_up(device)
+        ]
+
     def _connected(self, address: Host, interface: str | None) -> Route | None:
-        """The connected route of main that covers an address; None if there is none, or one on several devices."""
+        """The connected route of main that covers an address; None if none does, or several devices' do."""
         found = [
             route
             for route in self._facts.routes
@@ -344,7 +363,7 @@ class Table:
         )
 
     def _resolve(self, next_hop: Host, learned: list[Route]) -> frozenset[Hop]:
-        """By what a next hop is reached: the ground, else one step by what was learned; never by a default."""
+        """How a next hop is reached: by the ground, else by one learned route; never by a default."""
         if next_hop in self._own:
             return frozenset()
         ground = [r for r in self.ground if r.prefix.prefixlen and r.prefix.version == next_hop.version]

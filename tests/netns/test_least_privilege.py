@@ -118,8 +118,8 @@ def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: 
     assert world.route(500, SERVED) is not None
 
 
-def test_a_capability_by_the_file_is_enough_too(world: World) -> None:
-    """As in a container of an ordinary user, to whom Kubernetes gives no ambient capabilities."""
+def test_a_capability_by_the_file_is_enough_too_and_nothing_else_is_written_to(world: World) -> None:
+    """As in a container with a read-only root: Kubernetes gives an ordinary user no capabilities."""
     unprivileged = Unprivileged(world)
     world.save_basics()
     unprivileged.start_by_file(CAP_NET_ADMIN)
@@ -128,3 +128,5 @@ def test_a_capability_by_the_file_is_enough_too(world: World) -> None:
     for pid in world.daemon_processes():
         assert status_of(pid)["Uid"].split() == [str(USER)] * 4
         assert capabilities(pid) == ({CAP_NET_ADMIN} if pid == writer else set())
+        root = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+        assert any(line.split()[4] == "/" and line.split()[5].startswith("ro") for line in root)
