@@ -88,7 +88,8 @@ def test_an_uplink_without_a_carrier_is_told() -> None:
 
 
 def test_what_the_kernel_has_not_got_is_pending_and_what_is_others_is_not() -> None:
-    node = Node(foreign=[route("198.51.100.0/24", 500, 2)])
+    foreign = route("198.51.100.0/24", 500, 2)
+    node = Node(foreign=[replace(foreign, key=replace(foreign.key, metric=20000))])
     node.up(RED)
     labels = {"network": "red", "family": "ipv4"}
     assert value(node, "vrfbgp_network_routes_pending", **labels) == 0
