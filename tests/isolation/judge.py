@@ -37,7 +37,7 @@ from tests.scenarios.world import World
 from tests.unit.rib import wire
 from vrfbgp.events import Event, SessionDown, SessionUp
 from vrfbgp.intent import NetworkIntent, PeerIntent, SourceMode
-from vrfbgp.model import KernelRoute, PeerId, network_of
+from vrfbgp.model import Family, KernelRoute, PeerId, network_of
 from vrfbgp.operations import AddNexthop, Operation
 
 KERNEL = 2
@@ -113,10 +113,11 @@ class JudgedWorld(World):
     def settle(self) -> None:
         self._look()
         super().settle()
+        if self.alive and not self.paused:
+            self.ledger.keep_only(self._peers())
         self._look()
         if self._at_rest():
             self._judge_rest()
-            self.ledger.keep_only(self._peers())
 
     def _check(self, operation: Operation) -> None:
         super()._check(operation)
@@ -228,6 +229,7 @@ class JudgedWorld(World):
             reachable_by=peer.reachable_by,
             own_as_allowed=peer.allowed_local_as,
             rejects=tuple(rule.prefix.network for rule in rules if rule.prefix and not rule.accept),
+            families=frozenset({Family.IPV4: 4, Family.IPV6: 6}[family] for family in peer.families),
             works=not peer.degraded,
         )
 

@@ -1,8 +1,8 @@
-"""What of each peer's announcements counts, by RFC 4724: what it said in this session, and what is kept of others.
+"""What of each peer's announcements counts, by RFC 4724: what it said in this session, and what is kept.
 
-A `Ledger` is told what happens to sessions, and remembers paths over their ends: those of a peer that restarts
-gracefully, for as long as it asked for and at most 120 s, and those of one whose session ended by our own
-doing. What is not said again goes at the End-of-RIB.
+A `Ledger` is told what happens to sessions, and remembers paths over their ends: those of a peer that
+restarts gracefully, for as long as it asked for and at most 120 s, and those of one whose session ended by
+our own doing. What is not said again goes at the End-of-RIB.
 """
 
 from __future__ import annotations

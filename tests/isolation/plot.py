@@ -18,6 +18,15 @@ link eth4 172.16.1.20/32
 """
 TWIN = "somebody adds route 172.16.1.0/24 metric 100 dev eth4"
 """The subnet of eth1 is that of eth4, too."""
+BEGINNING = """
+the daemon starts
+all routers come up
+red/172.16.1.140 announces 105.8.10.0/24 192.0.2.0/24
+red/172.16.1.141 announces 105.8.10.0/24 192.0.2.0/24 path 64502,65000
+yellow/172.16.2.140 announces 105.8.10.0/24 198.51.100.0/24
+yellow/172.16.1.140 announces 198.51.100.0/24
+"""
+"""Both networks overlap, some prefixes have a backup, others two equal paths."""
 ADDRESSES = {"eth1": "172.16.1.10/24", "eth2": "172.16.2.10/24", "eth3": "172.16.3.10/24"}
 UPLINKS = ("eth1", "eth2", "eth3", "eth4")
 PEERS = {
@@ -40,7 +49,8 @@ PEERS = {
     ),
 }
 DEVICES = "eth0,eth1,eth2,eth3,eth4"
-"""Which ones are whose, the judge knows better than the scenarios' promises: users' own routes may lead anywhere."""
+"""Which ones are whose, the judge knows better than the scenarios' promises: a user's own route may lead
+anywhere."""
 TABLES = (500, 501, 502, 600)
 OPTIONS = (
     "",
@@ -56,7 +66,16 @@ RANGES = {
     "egress/two": "10.50.0.4/31,2001:db8:50::4/127",
     "egress/three": "10.50.0.8/29",
 }
-ORDERS = ("red", "yellow", "red yellow", "yellow red", "green red", "red green yellow", "red missing", "red isolated")
+ORDERS = (
+    "red",
+    "yellow",
+    "red yellow",
+    "yellow red",
+    "green red",
+    "red green yellow",
+    "red missing",
+    "red isolated",
+)
 PREFIXES = {
     4: (
         "105.8.10.0/24",
@@ -107,9 +126,7 @@ class Plot:
     )
     marks: dict[tuple[str, int], str] = field(default_factory=dict)
     """More words for a peer."""
-    orders: dict[str, str] = field(
-        default_factory=lambda: {"egress/one": "red", "egress/two": "yellow red"}
-    )
+    orders: dict[str, str] = field(default_factory=lambda: {"egress/one": "red", "egress/two": "yellow red"})
     priority: int = 102
     disabled: bool = False
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from tests import scenarios
 from tests.isolation.judge import JudgedWorld
+from tests.isolation.plot import NODE, Plot
+from tests.isolation.shrink import Line, shortened, told
+from tests.isolation.sight import Sight
 from tests.scenarios import deeds, sights  # noqa: F401  (they give the steps their meanings)
+from tests.scenarios.fate import fate
 from tests.scenarios.script import run, steps
 
 NOT_TOLD = {
@@ -21,7 +26,10 @@ NOT_TOLD = {
     "session-rubbish": "the peer's own octets are wrong",
 }
 """Scenarios about what the model is not told, and what that is."""
-FILES = sorted(Path(scenarios.__file__).parent.glob("*.scenario"))
+FILES = sorted(
+    [*Path(scenarios.__file__).parent.glob("*.scenario"), *Path(__file__).parent.glob("*.scenario")]
+)
+"""All scenarios, and those that the property test found once."""
 
 
 @pytest.mark.parametrize(
@@ -32,3 +40,22 @@ def test_every_scenario_agrees(path: Path) -> None:
     for step in steps(path):
         run(step, world)
     assert world.count.exact + world.count.loose > 0
+
+
+def test_a_broken_story_is_told_in_a_few_lines() -> None:
+    story: list[Line] = [(line, ()) for line in NODE.strip().splitlines()]
+    story += [("config", tuple(Plot().lines())), ("the daemon starts", ()), ("3 seconds pass", ())]
+    story += [("10.50.0.2 to 203.0.113.77 meets main", ())]
+    short, words = shortened(story)
+    assert told(short) == "10.50.0.2 to 203.0.113.77 meets main\n"
+    assert "none" in words
+
+
+def test_the_sight_is_that_of_the_scenarios() -> None:
+    world = JudgedWorld()
+    for step in steps(Path(scenarios.__file__).parent / "P7-X2-X27-order-of-networks.scenario"):
+        run(step, world)
+    sources = [ip_address(src) for src in ("10.50.0.6", "172.16.1.10", "192.168.0.10")]
+    for src in sources:
+        for dst, met in Sight(world.kernel).fates(src, world.destinations):
+            assert met == fate(world.kernel, src, dst)

@@ -62,6 +62,8 @@ class Peer:
     own_as_allowed: int = 0
     rejects: tuple[Net, ...] = ()
     """Its import filter: nothing within these."""
+    families: frozenset[int] = frozenset()
+    """IP versions that its session carries; that of its address always."""
     works: bool = True
 
     @property
@@ -184,7 +186,7 @@ class Truth:
         return [name for name in gateway.networks if name in self._networks]
 
     def _ways(self, src: Host, dst: Host) -> frozenset[Hop]:
-        """By what a packet may leave at most, while things change: any way of any of the gateway's networks."""
+        """By what a packet may leave at most, while things change: any way of the gateway's networks."""
         gateway = self.gateway(src)
         if gateway is None:
             return frozenset()
@@ -208,8 +210,8 @@ class Truth:
     def sessions(self) -> tuple[dict[tuple[Host, Host], Fate], set[tuple[Host, Host]]]:
         """Where each session's own packets go: in its network's own table.
 
-        Those of two sessions with the same two addresses can't be told apart, and over a link without a carrier
-        there is no session. They are in the second answer: the model says nothing of them.
+        Those of two sessions with the same two addresses can't be told apart, and over a link without a
+        carrier there is no session. They are in the second answer: the model says nothing of them.
         """
         found: dict[tuple[Host, Host], list[Fate]] = {}
         for name, table in self.tables.items():
@@ -277,6 +279,7 @@ class Table:
             if connected is not None:
                 made[connected.prefix] = connected.hops
                 self._leads[peer.address] = _device(connected), peer.address
+                made.update(self._other_subnets(peer, _device(connected)))
                 continue
             users = longest([r for r in self._users if r.prefix.prefixlen], peer.address)
             if users is not None and users.hops:
@@ -296,7 +299,7 @@ class Table:
         return [Route(network.table, prefix, network.metric, hops) for prefix, hops in made.items()]
 
     def _connected(self, address: Host, interface: str | None) -> Route | None:
-        """The connected route of main that covers an address; None if there is none, or one on several devices."""
+        """The connected route of main that covers an address; None if none does, or several devices' do."""
         found = [
             route
             for route in self._facts.routes
@@ -309,6 +312,12 @@ class Table:
             and self._is_up(_device(route))
         ]
         return None if len({_device(route) for route in found}) > 1 else longest(found, address)
+
+    def _other_subnets(self, peer: Peer, device: str) -> dict[Net, frozenset[Hop]]:
+        """For the next hops in another family that a session carries: the uplink's subnets in it."""
+        others = peer.families - {peer.address.version}
+        routes = [r for r in self._facts.routes if r.table == MAIN and r.prefix.version in others]
+        return {r.prefix: r.hops for r in routes if r.hops == {(None, device)} and self._is_up(device)}
 
     def _is_up(self, device: str) -> bool:
         return device in self._facts.devices and self._facts.devices[device].up
@@ -344,7 +353,7 @@ class Table:
         )
 
     def _resolve(self, next_hop: Host, learned: list[Route]) -> frozenset[Hop]:
-        """By what a next hop is reached: the ground, else one step by what was learned; never by a default."""
+        """How a next hop is reached: by the ground, else by one learned route; never by a default."""
         if next_hop in self._own:
             return frozenset()
         ground = [r for r in self.ground if r.prefix.prefixlen and r.prefix.version == next_hop.version]
