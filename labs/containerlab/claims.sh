@@ -101,8 +101,8 @@ must_answer() {
     same "$3 $4" "$found" "$1 asks $2"
 }
 
-# refused NODE ADDRESS: whether the node is told that it is unreachable. The kernel tells a host about once a second,
-# all its flows together (net.ipv4.route.error_cost), so not every try is, and none while a probe is refused too.
+# refused NODE ADDRESS: whether the node is told that it is unreachable. The kernel tells a host about once a second, all
+# its flows together (net.ipv4.route.error_cost, net.ipv4.icmp_ratelimit), so not every try is, and none beside a probe.
 refused() {
     local found
     if found=$(page "$1" "$2" 2>&1); then echo "$1 asks $2 and gets '$found'"; return 1; fi
