@@ -14,15 +14,18 @@ from collections.abc import Callable, Iterable
 from vrfbgp.model import Family, Nlri
 from vrfbgp.operations import AddRoutes, Step
 
+MANY = 1000
+"""Routes asked for and not acknowledged, from which on a table's other slices wait, unlooked at."""
 Slice = tuple[int, Family, int]
 """The routes of one metric in one table and family."""
 
 
 class _Run:
-    """Routes that were asked for; by prefix only once somebody looks, since a full table is one run."""
+    """Routes that were asked for; by prefix only once somebody looks."""
 
     def __init__(self, serial: int, run: AddRoutes) -> None:
         self.serial, self.metric = serial, run.metric
+        self.many = len(run) >= MANY
         self._run = run
         self._by_prefix: dict[Nlri, int] | None = None
 
@@ -63,6 +66,14 @@ class Cover:
                 self._asked[of] = left
             else:
                 del self._asked[of]
+
+    def waits(self, of: Slice) -> bool:
+        """Whether nothing of a slice is to be taken away in this turn: too much of its table is on its way for
+        a look at each. What is added there may go at once."""
+        table, family, metric = of
+        waits = any(run.many and run.metric < metric for run in self._asked.get((table, family), ()))
+        self.holds |= waits
+        return waits
 
     def over(self, of: Slice) -> Holding | None:
         """Tells which routes of a slice stand in for another; None: none does."""

@@ -348,6 +348,11 @@ class Reconciler:
                         fresh.append(AddRoutes(*of, nlris, array("I", (slot,)) * len(nlris)))
                     else:
                         delta.lack(nlris)
+            if len(delta) and cover.waits(of):
+                cover.asked(serial, fresh)
+                written += fresh
+                continue
+            if not len(self.retry):
                 for slot, nlris in delta.take_gone():
                     if isinstance(slot, int) and gone[slot]:
                         continue
