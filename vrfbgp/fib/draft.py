@@ -6,7 +6,7 @@ with it (`Gone`). Both ask once a next hop, not once a route.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from vrfbgp.fib.delta import Delta
@@ -90,13 +90,10 @@ class Draft:
         self._added: tuple[list[Nlri], list[int]] = [], []
         self._replaced: tuple[list[Nlri], list[int]] = [], []
         self.gone: list[Nlri] = []
-        self._held: list[Slot | None] = []
-        """What is to go, and what is there in its place."""
 
     def add(self, nlri: Nlri, desired: RouteValue | None, actual: Slot | None) -> None:
         if desired is None:
             self.gone.append(nlri)
-            self._held.append(actual)
         elif isinstance(desired, int):
             nlris, groups = self._added if actual is None else self._replaced
             nlris.append(nlri)
@@ -105,12 +102,6 @@ class Draft:
             table, family, metric = self._of
             key = RouteKey(table, family, nlri, metric)
             self._single.append(AddRoute(key, desired) if actual is None else ReplaceRoute(key, desired))
-
-    def leaving(self, holding: Callable[[Nlri, object], bool] | None) -> list[Nlri]:
-        """What goes, but what is still needed (`Cover`)."""
-        if holding is None:
-            return self.gone
-        return [nlri for nlri, slot in zip(self.gone, self._held, strict=True) if not holding(nlri, slot)]
 
     def written(self) -> list[Step]:
         steps = self._single

@@ -368,7 +368,7 @@ class Reconciler:
                 waits = key in waiting and (key in fought or self.retry.failed_at(key, desired))
                 if waits or (isinstance(desired, int) and not standing[desired]):
                     if actual is None and desired is not None:
-                        cover.lacks(of, nlri, desired)
+                        cover.lacks(of, nlri)
                     continue
                 draft.add(nlri, desired, actual)
             for nlri in vanished:
@@ -383,12 +383,12 @@ class Reconciler:
             holding = cover.over(of)
             going = removals if of[0] in self.tables else clearances
             for slot, nlris in runs:
-                if holding and (held := {nlri for nlri in nlris if holding(nlri, slot)}):
+                if holding and (held := set(filter(holding, nlris))):
                     delta.keep(held, slot)
                     nlris = [nlri for nlri in nlris if nlri not in held]
                 if nlris:
                     going.append(DeleteRoutes(*of, nlris))
-            if leaving := draft.leaving(holding):
+            if leaving := [nlri for nlri in draft.gone if not (holding and holding(nlri))]:
                 going.append(DeleteRoutes(*of, leaving))
         return written, removals, clearances
 
