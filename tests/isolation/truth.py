@@ -200,6 +200,8 @@ class Truth:
 
     def _offers(self, src: Host, dst: Host) -> frozenset[str]:
         """The networks of a gateway that have a way for the packet."""
+        if self.fate(src, dst).kind != "network":
+            return frozenset()
         gateway = self.gateway(src)
         return frozenset(
             name
