@@ -309,10 +309,11 @@ class JudgedWorld(World):
         for src in self._sources():
             if not self._is_ours_to_say(src):
                 continue
+            used = frozenset(name for one in self._since for name in one.used(src))
             for dst, met in sight.fates(src, self.destinations):
                 pair = src, dst
                 if met.kind == "route" and met.table != MAIN:
-                    ways = frozenset(hop for one in self._since for hop in one.ways(src, dst))
+                    ways = frozenset(hop for one in self._since for hop in one.ways(used, dst))
                     users = sight.is_foreign(met.table, dst) and met.table in self._tables_of(src)
                     if not users and not ways.issuperset(met.hops):
                         raise Violation(f"{when}: {src} to {dst} leaves by {met}, none of its networks' ways")
@@ -320,7 +321,7 @@ class JudgedWorld(World):
                 elif pair in self._served and met.kind != "local":
                     had = self._served.pop(pair)
                     refused = self.now < self._refused_at + RETRIED
-                    if (by_nexthop or refused) and truth.ways(src, dst).isdisjoint(had):
+                    if (by_nexthop or refused) and truth.ways(truth.used(src), dst).isdisjoint(had):
                         continue  # the way that it had is dead, and what leads elsewhere can't stand yet
                     offers = [one.offers(src, dst) for one in self._since]
                     if frozenset.intersection(*offers) and not self._is_excused():
