@@ -407,7 +407,11 @@ class Core:
         settled = self.planner.settled(self.acked)
         for network in self.networks.values():
             configured = self.planner.configure_speaker(network, settled, now)
-            self._asked += [*configured, *network.take_refreshes()]
+            refreshes = network.take_refreshes()
+            self._asked += [*configured, *refreshes]
+            for asked in refreshes:
+                text = f"it is asked to send all {asked.family.name.lower()} prefixes again"
+                self._note(Code.PEER_REFRESH, asked.peer, text)
         ready = self.planner.ready_gateways(self.intent) if settled else frozenset()
         # A drained node announces as one does that has no gateway.
         intent = self.intent if self.drain.announces else replace(self.intent, gateways=())

@@ -52,6 +52,7 @@ class Reason(StrEnum):
     NEAR_LIMIT = "near-limit"
     MAX_PREFIXES = "max-prefixes"
     MAX_ROUTES = "max-routes"
+    NOT_KEPT = "not-kept"
     NODE_SETTING = "node-setting"
     MASQUERADED = "masqueraded"
 

@@ -57,6 +57,13 @@ class Sink(logging.Handler):
         """Of each kind that is held back."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Never raises: who logs is not to suffer from it."""
+        try:
+            self._emit(record)
+        except Exception:
+            self.handleError(record)
+
+    def _emit(self, record: logging.LogRecord) -> None:
         code, subject, text = _parts(record)
         if _is_event(record):
             self._journal.count(code)

@@ -103,6 +103,7 @@ class Network:
             forgotten = [adj for adj in self._adjs(session) if adj.forgot]
             self.loc.reconsider(session.peer, policy)
             replay.wish(session, forgotten)
+            session.misses |= session.up and any(adj.forgot for adj in forgotten)
 
     def _adjs(self, session: Session) -> Collection[AdjRibIn]:
         return self.loc.adj_in.get(session.peer, {}).values()
@@ -133,6 +134,9 @@ class Network:
         session.faults_told = 0
         for adj in self._adjs(session):
             adj.complete()
+        self.limits_changed |= session.misses
+        session.misses = False
+        self._measure(session)
         for family in set(Family) - event.negotiated.families:
             self.loc.forget(event.peer, family)
         if session.stale_until is not None:
@@ -358,6 +362,7 @@ class Network:
             resting = session.rests_until is not None
             deaf = session.negotiated is not None and not session.negotiated.route_refresh
             yield from limits.peer_problem(session.intent, found, resting=resting, deaf=deaf)
+            yield from replay.problem(session)
         yield from limits.network_problem(self.intent, self._levels.get(None, Level.BELOW))
 
     def _look_at_limits(self, session: Session) -> bool:

@@ -24,6 +24,7 @@ class Code(StrEnum):
     PEER_DOWN = "peer.down"
     PEER_FAILED = "peer.failed"
     PEER_RESET = "peer.reset"
+    PEER_REFRESH = "peer.refresh"
     MALFORMED = "update.malformed"
     SPEAKER_ENDED = "speaker.ended"
     IN_SYNC = "network.in-sync"

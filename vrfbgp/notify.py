@@ -57,6 +57,9 @@ class Notify:
         elif now < self._due:
             return
         self._due = now + self._period
+        self._tell()
+        if self._unsent and not words:
+            return  # It is busy; what is kept for it is worth more than one sign of life more.
         if self.watchdog:
             words.append("WATCHDOG=1")
         if (fresh := line()) != self._line:
@@ -100,7 +103,7 @@ class Notify:
                 self._unsent.popleft()
             self._deaf = False
         except BlockingIOError:
-            pass  # Its queue is full; again in the next turn that has something to tell.
+            pass  # Its queue is full; again in the next turn that is due.
         except OSError as error:
             if not self._deaf:
                 log.warning("the service manager can't be told how we are: %s", error.strerror)

@@ -31,6 +31,8 @@ class Repeats:
 
     def __init__(self) -> None:
         self._windows: dict[Hashable, _Window] = {}
+        self._holding: dict[Hashable, _Window] = {}
+        """Those of them that hold something back."""
 
     def admits(self, kind: Hashable, now: float) -> bool:
         """Whether this one is to be told."""
@@ -44,13 +46,14 @@ class Repeats:
             window.told += 1
             return True
         window.held += 1
+        self._holding[kind] = window
         return False
 
     def held(self, now: float, *, all_: bool = False) -> Iterator[tuple[Hashable, int]]:
         """Kinds whose window is over, or just all of them, and how many were held back; each once."""
-        for kind, window in list(self._windows.items()):
-            if window.held and (all_ or window.until <= now):
-                del self._windows[kind]
+        for kind, window in list(self._holding.items()):
+            if all_ or window.until <= now:
+                del self._windows[kind], self._holding[kind]
                 yield kind, window.held
 
     def _forget(self, now: float) -> None:

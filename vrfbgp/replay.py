@@ -11,10 +11,10 @@ A peer without the capability can't be asked. `status` says so, until its sessio
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from vrfbgp import limits
-from vrfbgp.intent import NetworkIntent, PeerIntent
+from vrfbgp.intent import NetworkIntent, PeerIntent, Problem, Reason, Severity
 from vrfbgp.limits import Level
 from vrfbgp.model import Family
 from vrfbgp.requests import RequestRefresh
@@ -59,6 +59,16 @@ def wish(session: Session, adjs: Iterable[AdjRibIn]) -> bool:
         session.refreshes.add(adj.family)
         adj.complete()
     return bool(found)
+
+
+def problem(session: Session) -> Iterator[Problem]:
+    """What to tell of a peer that can't be asked for what guards refused, and did not keep."""
+    if session.misses:
+        text = (
+            "Of what was refused before, not all was kept, and what was not is missing if it may be taken "
+            "now. It has no route refresh (RFC 2918): begin its session anew on the router."
+        )
+        yield Problem(Severity.DEGRADED, Reason.NOT_KEPT, f"BGPPeer {session.intent.name}", text)
 
 
 def take(sessions: Collection[Session]) -> list[RequestRefresh]:

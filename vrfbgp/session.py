@@ -58,6 +58,8 @@ class Session:
     """Until when there is no session for that reason."""
     refreshes: set[Family] = field(default_factory=set)
     """Families in which the peer is to be asked to send all it has again."""
+    misses: bool = False
+    """What was refused and not kept may be taken now, but the peer can't be asked for it."""
     next_refresh: float = 0.0
     """When that may be asked for again without an edit's need."""
 

@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[1]}")"
 STORY=$(basename "$PWD")
 SCRATCH=$(mktemp -d)
-PATIENCE=${PATIENCE:-30} # seconds that a condition may take, on a machine that is busy
+PATIENCE=${PATIENCE:-60} # seconds that a condition may take, on a machine that is busy
 claimed=0
 holds='nothing was claimed yet'
 
@@ -71,6 +71,13 @@ print("\n".join(sorted(hop["gateway"] for hop in best.get("nexthops", [best]) if
 '
 }
 
+# goes_by TABLE PREFIX GATEWAY…: whether our best route of a prefix is by exactly these.
+goes_by() {
+    local found
+    found=$(routes_of "$1" "$2" | paste -sd ' ')
+    [[ $found == "${*:3}" ]] || { echo "table $1 has $2 by '$found'"; return 1; }
+}
+
 # -- traffic -----------------------------------------------------------------------------------------
 
 # page NODE ADDRESS: the banner of the server at an address, and the client that it saw, as one line.
@@ -112,7 +119,8 @@ end() {
     # shellcheck disable=SC2016
     on "${nodes[$1]}" sh -c 'kill "$(cat "/run/$0.pid")"' "$1" </dev/null 2>&1 || fail "$1 has ended: $(tail "$SCRATCH/$1")"
     unset "begun[$1]"
-    wait "$process" || fail "$1 failed: $(tail "$SCRATCH/$1")"
+    # 143: it was SIGTERM that ended it.
+    wait "$process" || (($? == 143)) || fail "$1 failed: $(tail "$SCRATCH/$1")"
 }
 
 # probe NAME NODE ADDRESS [RATE]: start datagrams at a steady rate, 200 a second; `end NAME` completes the tally.

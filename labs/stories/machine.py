@@ -102,6 +102,9 @@ class Machine:
     def _start_docker(self) -> None:
         if shutil.which("dockerd") is None:
             raise Unable("no Docker answers, and dockerd is not installed (apt-get install docker.io)")
+        for place in self._place.parent.glob("vrfbgp-labs.*"):
+            if not Path("/proc", place.suffix[1:]).exists():
+                shutil.rmtree(place, ignore_errors=True)
         self._place.mkdir(mode=0o700)
         LEFT.mkdir(parents=True, exist_ok=True)
         socket = f"unix://{self._place}/docker.sock"
@@ -128,10 +131,10 @@ class Machine:
             raise Unable(f"dockerd does not answer: {docker.tail(5)}") from None
         if not docker.running:
             raise Unable(f"dockerd ended: {docker.tail(5)}")
-        # A run that was killed may have left some, which this daemon has started again.
-        left = self._ask("ps", "--all", "--quiet").stdout.split()
-        if left:
+        # A run that was killed may have left containers, which this daemon has started again, and networks.
+        if left := self._ask("ps", "--all", "--quiet").stdout.split():
             self._ask("rm", "--force", "--volumes", *left)
+        self._ask("network", "prune", "--force")
 
     def close(self) -> None:
         """End the Docker that was started here."""

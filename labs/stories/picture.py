@@ -2,8 +2,8 @@
 
 The egress node stands in the middle. To its left are the parts that have a router, the external networks; to
 its right are the gateways and who is behind them. A part keeps to a row of its own, a step away from the node
-is a column. Boxes have a ground of their own, in two palettes, so that the picture is readable on any page, also
-where the page's colours are not those that the reader's system asks for.
+is a column. Boxes have a ground of their own, in two palettes, so that the picture is readable on any page,
+also where the page's colours are not those that the reader's system asks for.
 """
 
 from __future__ import annotations

@@ -58,13 +58,21 @@ def names() -> list[str]:
     return sorted(path.name.removesuffix(".clab.yml") for path in FOLDER.glob("*/*.clab.yml"))
 
 
-def tell(name: str, way_of: Callable[[clab.Lab, Path], Way], place: Path, *, loud: bool = False) -> Verdict:
+def tell(
+    name: str,
+    way_of: Callable[[clab.Lab, Path], Way],
+    place: Path,
+    *,
+    stories: Path = FOLDER,
+    evidence_in: Path = LEFT,
+    loud: bool = False,
+) -> Verdict:
     """Run a story in a copy of its folder below `place`, which is replaced, and judge it.
 
     `loud`: what its `verify.sh` says is also printed as it comes.
     """
     started = time.monotonic()
-    folder = _copy(name, place)
+    folder = _copy(stories / name, place)
     file = folder / f"{name}.clab.yml"
     way: Way | None = None
     left: Path | None = None
@@ -81,24 +89,28 @@ def tell(name: str, way_of: Callable[[clab.Lab, Path], Way], place: Path, *, lou
         if way is not None:
             try:
                 if failed:
-                    left = LEFT / f"{name}-{way.name}"
+                    left = evidence_in / f"{name}-{way.name}"
                     evidence.collect(way, left, said)
             finally:
                 way.destroy()
     return Verdict(name, time.monotonic() - started, said, failed, left)
 
 
-def _copy(name: str, place: Path) -> Path:
+def _copy(source: Path, place: Path) -> Path:
     """A story's folder and what its paths lead to, as they lie in the project, and readable to all."""
     shutil.rmtree(place, ignore_errors=True)
-    for part in (f"containerlab/{name}", "containerlab/ways", "netns"):
-        shutil.copytree(
-            PROJECT / "labs" / part, place / part, ignore=shutil.ignore_patterns("__pycache__", "clab-*")
-        )
+    copy = place / "containerlab" / source.name
+    leave_out = shutil.ignore_patterns("__pycache__", "clab-*")
+    for original, target in (
+        (source, copy),
+        (FOLDER / "ways", place / "containerlab" / "ways"),
+        (PROJECT / "labs" / "netns", place / "netns"),
+    ):
+        shutil.copytree(original, target, ignore=leave_out)
     shutil.copy(FOLDER / "claims.sh", place / "containerlab")
     for path in place.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or (os.access(path, os.X_OK) and path.suffix == ".sh") else 0o644)
-    return place / "containerlab" / name
+        path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
+    return copy
 
 
 def _verify(folder: Path, environment: Mapping[str, str], *, loud: bool) -> tuple[bool, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
 
 from labs.netns.frr import OUT
 from labs.netns.manifests import OURS, Manifest, peer
+from labs.netns.namespace import join
 from labs.netns.topology import LOCAL_AS, SERVED, SERVER
 from labs.netns.traffic import Probe
 from labs.netns.waiting import wait_for
@@ -22,6 +24,28 @@ from tests.netns.world6 import (
     World6,
 )
 
+BIRD = """log stderr all;
+router id 172.16.1.150;
+protocol device { }
+protocol static four { ipv4; route 198.51.100.0/24 blackhole; }
+protocol static six { ipv6; route 2001:db8:b1bd::/48 blackhole; }
+template bgp node {
+  local as 65150;
+  passive;
+}
+protocol bgp over_ipv4 from node {
+  local 172.16.1.150;
+  neighbor 172.16.1.10 as 64512;
+  ipv4 { import all; export where source = RTS_STATIC; };
+  ipv6 { import all; export where source = RTS_STATIC; };
+}
+protocol bgp over_ipv6 from node {
+  local fd00:1::150;
+  neighbor fd00:1::10 as 64512;
+  ipv4 { import all; export where source = RTS_STATIC; extended next hop; };
+  ipv6 { import all; export where source = RTS_STATIC; };
+}
+"""
 GATEWAYS = {"red": "10.50.0.2", "yellow": "10.50.0.4"}
 BOTH = {"api_version": OURS, "families": ["IPv4", "IPv6"]}
 
@@ -50,11 +74,11 @@ def of(site: Site6, address: str, **fields: Any) -> Manifest:
     return peer(site.site.name, site.site.name, address, site.router.asn, **BOTH, **fields)
 
 
-def via(world: World, site: Site6) -> set[str]:
-    """The next hops of the served IPv4 prefix, of either family."""
-    route = world.route(site.table, SERVED) or {}
+def via(world: World, site: Site6, prefix: str = SERVED) -> set[str]:
+    """The next hops of a prefix, of either family."""
+    route = world.route(site.table, prefix) or {}
     hops = route.get("nexthops", [route])
-    return {hop.get("gateway") or hop.get("via", {}).get("host") for hop in hops}
+    return {hop.get("gateway") or hop.get("via", {}).get("host", "") for hop in hops}
 
 
 def heard(site: Site6) -> dict[str, set[str]]:
@@ -84,7 +108,8 @@ def test_x10_a_session_of_either_family_carries_both(dual: World6) -> None:
             f"{GATEWAYS6[name]}/128": {site.node_address},
         }
         (told,) = world.network_status(name)["peers"]
-        assert (told["families"], told["accepted"]) == (["ipv4", "ipv6"], 2)
+        assert told["families"] == told["carried"] == ["ipv4", "ipv6"]
+        assert told["accepted"] == 2
     dual.wait_in_sync()
 
     # One family less is a session begun again; nothing of the other is touched.
@@ -125,6 +150,8 @@ def test_x10_ipv4_without_any_ipv4_address_on_the_link(dual: World6) -> None:
     assert f"agrees: unicast, table 500, {red.router_address} on {red.uplink}" in explained, explained
     assert heard(red)["10.50.0.2/32"] == {red.node_address}
     assert heard(yellow)["10.50.0.4/32"] == {LINK_LOCAL_NODE}
+    done = world.daemon.ask("verify", "--state-dir", str(world.daemon.state_directory))
+    assert done.returncode == 0, done.stdout + done.stderr
 
     # Another life finds all as it left it; a cut wire takes both families along, and brings them back.
     dual.wait_in_sync()
@@ -149,3 +176,40 @@ def test_x10_ipv4_without_any_ipv4_address_on_the_link(dual: World6) -> None:
     wait_both(dual, "red")
     assert red.router.sessions_begun(red.node_address) == 2, "one in each life"
     assert heard(red)["10.50.0.2/32"] == {red.node_address}
+
+
+def test_x10_bird_chooses_next_hops_of_either_family_for_one_prefix(dual: World6) -> None:
+    """Over IPv4 and over IPv6 with RFC 8950 at once: one group has a next hop of each."""
+    if shutil.which("bird") is None:
+        pytest.skip("BIRD is not installed (apt-get install bird2)")
+    world, red = dual.world, dual.red
+    bird = world.topology.lab.namespace("red-bird")
+    join(bird, "eth0", red.site.switch, "bird")
+    red.site.switch.ip("link set bird master br0")
+    bird.ip("addr add 172.16.1.150/24 dev eth0", "addr add fd00:1::150/64 dev eth0 nodad")
+    config, control = bird.directory / "bird.conf", bird.directory / "bird.ctl"
+    config.write_text(BIRD)
+    bird.start("bird", "bird", "-f", "-c", str(config), "-s", str(control))
+    peers = [peer(f"bird-{at[0]}", "red", at, 65150, **BOTH) for at in ("172.16.1.150", "fd00:1::150")]
+    world.config.save("peers.yaml", *peers)
+    world.daemon.start()
+
+    def hops(prefix: str) -> set[str]:
+        return via(world, red, prefix)
+
+    both = {"172.16.1.150", "fd00:1::150"}
+    wait_for(lambda: hops("198.51.100.0/24") == both, describe=lambda: str(hops("198.51.100.0/24")))
+    wait_for(lambda: hops("2001:db8:b1bd::/48") == {"fd00:1::150"}, describe="the IPv6 route")
+    for table, prefix, own in (
+        ("master4", "10.50.0.2/32", ("172.16.1.10", "fd00:1::10")),
+        ("master6", f"{GATEWAYS6['red']}/128", ("fd00:1::10",)),
+    ):
+
+        def seen(table: str = table, prefix: str = prefix) -> str:
+            return bird.run(
+                "birdc", "-s", str(control), "show", "route", "table", table, "all", "for", prefix
+            )
+
+        wait_for(lambda: seen().count("BGP.next_hop") == 2, describe=seen)
+        told = {line.split()[1] for line in seen().splitlines() if "BGP.next_hop" in line}
+        assert told == set(own), seen()

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from labs.netns.manifests import Manifest, peer
+from labs.netns.manifests import OURS, Manifest, peer
 from labs.netns.topology import LOCAL_AS, SERVED
 from labs.netns.waiting import wait_for
 from tests.netns.test_privileges import CAP_NET_ADMIN, capabilities
 from tests.netns.unprivileged import COLLEAGUE, GROUP, STRANGER, USER, Unprivileged, status_of
 from tests.netns.world import World
 
+CAP_NET_BIND_SERVICE = 10
 PASSWORD = "quiet!word"
 SECRET: Manifest = {
     "apiVersion": "v1",
@@ -118,8 +119,8 @@ def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: 
     assert world.route(500, SERVED) is not None
 
 
-def test_a_capability_by_the_file_is_enough_too(world: World) -> None:
-    """As in a container of an ordinary user, to whom Kubernetes gives no ambient capabilities."""
+def test_a_capability_by_the_file_is_enough_too_and_nothing_else_is_written_to(world: World) -> None:
+    """As in a container with a read-only root: Kubernetes gives an ordinary user no capabilities."""
     unprivileged = Unprivileged(world)
     world.save_basics()
     unprivileged.start_by_file(CAP_NET_ADMIN)
@@ -128,3 +129,28 @@ def test_a_capability_by_the_file_is_enough_too(world: World) -> None:
     for pid in world.daemon_processes():
         assert status_of(pid)["Uid"].split() == [str(USER)] * 4
         assert capabilities(pid) == ({CAP_NET_ADMIN} if pid == writer else set())
+        root = Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
+        assert any(line.split()[4] == "/" and line.split()[5].startswith("ro") for line in root)
+
+
+def test_passive_sessions_need_one_capability_more_and_say_so(world: World) -> None:
+    unprivileged = Unprivileged(world)
+    world.save_basics()
+    own = world.red.node_address
+    passive = peer("red-1", "red", world.red.router_address, LOCAL_AS, api_version=OURS, passive=True)
+    world.config.save("peers.yaml", passive)
+    process = unprivileged.start("net_admin")
+    world.wait_told("red-1", "CAP_NET_BIND_SERVICE")
+    assert not world.node.run("ss", "-Hltn", f"src {own}:179").strip()
+    process.stop()
+    unprivileged.start("net_admin", "net_bind_service")
+    wait_for(lambda: world.node.run("ss", "-Hltn", f"src {own}:179").strip(), describe=world.describe)
+    writer = world.writer_process()
+    allowed = {writer: {CAP_NET_ADMIN}, process_of(world): {CAP_NET_BIND_SERVICE}}
+    for pid in world.daemon_processes():
+        assert capabilities(pid) == allowed.get(pid, set()), status_of(pid)["Name"]
+
+
+def process_of(world: World) -> int:
+    assert world.daemon.process is not None
+    return world.daemon.process.pid

@@ -140,7 +140,7 @@ def test_x3_two_networks_listen_on_one_address_and_a_call_by_the_wrong_wire_is_n
     router = world.yellow.router.namespace
     router.ip(f"addr add {world.red.router_address}/32 dev lo")
     assert knock(router, world.red.router_address, NODE) != "answered"
-    world.wait_logged(f"{world.red.router_address} called {NODE} port 179 by yellow0 and is turned away")
+    world.wait_logged(f"{world.red.router_address} called {NODE} port 179 on yellow0 and is turned away")
     # Who is not expected is turned away on the right wire, too; the fabric has no listener at all.
     world.red.router.namespace.ip("addr add 172.16.1.150/24 dev eth0")
     assert knock(world.red.router.namespace, "172.16.1.150", NODE) == "reset"
@@ -224,33 +224,38 @@ def test_p19_a_call_from_too_far_away_is_refused_and_says_why(world: World) -> N
     world.wait_working("yellow")
 
 
+def bird(namespace: Namespace, name: str, *lines: str) -> Process:
+    """A BIRD with one BGP protocol, of these lines, in a namespace."""
+    if shutil.which("bird") is None:
+        pytest.skip("BIRD is not installed (apt-get install bird2)")
+    path, control = (namespace.directory / f"{name}-bird.{end}" for end in ("conf", "ctl"))
+    path.write_text(
+        "\n".join(
+            ("log stderr all;", "protocol device {}", *lines[:-1], "protocol bgp node {", lines[-1], "}\n")
+        )
+    )
+    return namespace.start("bird", "bird", "-f", "-c", str(path), "-s", str(control))
+
+
 def bird_calls(world: World, site: Site6) -> Process:
     """A BIRD at the router's link-local address, which calls the node's: FRR 8.4 calls none that it has not
     learned from router advertisements."""
-    if shutil.which("bird") is None:
-        pytest.skip("BIRD is not installed (apt-get install bird2)")
     world.node.ip(f"addr add {LINK_LOCAL_NODE}/64 dev {site.uplink} nodad")
-    namespace = site.router.namespace
-    namespace.ip(f"addr add {LINK_LOCAL_ROUTER}/64 dev eth0 nodad")
-    path = namespace.directory / f"{site.site.name}-bird.conf"
-    path.write_text(
-        f"""log stderr all;
-router id {site.router.router_id};
-protocol device {{ }}
-protocol static served {{ ipv6; route {SERVED6} unreachable; }}
-protocol bgp node {{
+    site.router.namespace.ip(f"addr add {LINK_LOCAL_ROUTER}/64 dev eth0 nodad")
+    return bird(
+        site.router.namespace,
+        site.site.name,
+        f"router id {site.router.router_id};",
+        f"protocol static {{ ipv6; route {SERVED6} unreachable; }}",
+        f"""
   local {LINK_LOCAL_ROUTER} port 1179 as {site.router.asn};
   neighbor {LINK_LOCAL_NODE} as {LOCAL_AS};
   interface "eth0";
   direct;
   connect delay time 1;
   connect retry time 1;
-  ipv6 {{ import all; export all; next hop self; }};
-}}
-"""
+  ipv6 {{ import all; export all; next hop self; }};""",
     )
-    control = namespace.directory / f"{site.site.name}-bird.ctl"
-    return namespace.start("bird", "bird", "-f", "-c", str(path), "-s", str(control))
 
 
 def test_x3_x10_one_pair_of_link_local_addresses_in_two_networks_and_both_routers_call(

@@ -30,7 +30,8 @@ from vrfbgp.events import (
     Updates,
 )
 from vrfbgp.requests import Listen, SessionConfig
-from vrfbgp.speaker.listen import Listeners, Refused, Taken
+from vrfbgp.speaker.listen import Listeners
+from vrfbgp.speaker.listener import Refused, Taken
 
 CAPABILITIES = FAMILIES + ASN4
 PASSIVE = session(listen=Listen(2, "up0"))

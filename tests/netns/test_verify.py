@@ -229,13 +229,16 @@ def test_verify_names_each_way_to_break_a_node(both: World) -> None:
         assert verify(world) == [], f"{one.undone} does not undo {one.done}"
         seen.add(one.flaw)
     assert set(Flaw) - seen == ELSEWHERE
-    # The remedy that is told for a rule of somebody else's is one.
-    world.node.ip("rule add from 10.50.0.0/24 to 105.8.0.0/16 lookup main priority 70")
+    # The remedies that are told for rules of somebody else's are some.
+    world.node.ip(
+        "rule add from 10.50.0.0/24 to 105.8.0.0/16 lookup main priority 70",
+        f"rule add from {RED} lookup 500 priority 102 proto static",
+    )
     status, told = as_command(world)
     assert status == 1
-    [diverted] = [found for found in told["findings"] if found["flaw"] == Flaw.DIVERTED]
-    words = diverted["remedy"].removeprefix("remove it: ").partition(";")[0].split()
-    world.node.run(*words)
+    for flaw in Flaw.DIVERTED, Flaw.TABLE_IN_USE:
+        [found] = [found for found in told["findings"] if found["flaw"] == flaw]
+        world.node.run(*found["remedy"].removeprefix("remove it: ").partition(";")[0].split())
     assert verify(world) == []
 
 

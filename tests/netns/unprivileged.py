@@ -29,6 +29,13 @@ STRANGER = 64181
 
 _REVISION_2, _EFFECTIVE = 0x02000000, 1
 """struct vfs_cap_data of linux/capability.h."""
+_SEALED = """
+set -e
+for directory in "$1" "$2"; do mount --bind "$directory" "$directory"; done
+mount -o remount,bind,ro /
+shift 2
+exec "$@"
+"""
 _MOUNTED = 'set -e; for _ in 1 2 3; do mount --bind "$1" "$2"; shift 2; done; exec "$@"'
 
 
@@ -71,9 +78,10 @@ class Unprivileged:
         return daemon.process
 
     def start_by_file(self, capability: int) -> Process:
-        """Run it with a Python that has this capability by the file (capabilities(7)), as in a container.
+        """Run it as in a container: its Python has this capability by the file (capabilities(7)), and it can
+        write to its own directories alone.
 
-        Nothing is inherited. The test is skipped where such a Python can't be had.
+        No capability is inherited. The test is skipped where such a Python can't be had.
         """
         number = f"{sys.version_info.major}.{sys.version_info.minor}"
         own = Path("/usr/bin", f"python{number}")
@@ -89,7 +97,9 @@ class Unprivileged:
             pytest.skip(f"files have no capabilities here: {error}")
         daemon = self._world.daemon
         setpriv = ["setpriv", "--reuid", str(USER), "--regid", str(GROUP), "--clear-groups"]
-        command = [*self._mounted(), *setpriv, "--inh-caps", "-all", str(python), *daemon.command[1:]]
+        sealed = ["sh", "-c", _SEALED, "sh", str(daemon.run_directory), str(daemon.state_directory)]
+        command = [*self._mounted(), *sealed, *setpriv, "--inh-caps", "-all", str(python)]
+        command += daemon.command[1:]
         environment = {**self._environment, "PYTHONHOME": "/usr"}
         daemon.process = self._world.node.start("vrfbgp", *command, environment=environment)
         return daemon.process

@@ -46,7 +46,7 @@ def test_the_config_of_a_story_is_good(name: str) -> None:
     for node in controllers:
         [config] = [bind.source for bind in node.binds if bind.target == "/etc/vrfbgp"]
         answer = check([config], node.environment["VRFBGP_NODE"], {})
-        assert (answer["result"], answer["problems"]) == ("ok", [])
+        assert (answer["verdict"], answer["problems"]) == ("ok", [])
 
 
 def test_all_stories_take_the_same_images() -> None:

@@ -107,6 +107,14 @@ def test_the_end_tells_what_was_held_back() -> None:
     assert "1 more like this one" in log.lines[-1]
 
 
+def test_a_record_that_can_not_be_written_harms_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    log = Log()
+    logging.getLogger("vrfbgp.x").warning("%d", "no number")
+    tell(UP)
+    assert "Logging error" in capsys.readouterr().err
+    assert len(log.events) == 1
+
+
 def test_other_objects_and_other_texts_are_no_repeats() -> None:
     log = Log()
     for number in range(2 * FIRST):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import warnings
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from tests.unit.nodes import Node
 from vrfbgp.cli import app
 from vrfbgp.config.apart import understand_apart
+from vrfbgp.config.documents import parse
 from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.question import Question
 from vrfbgp.events import ConfigLoaded
@@ -107,3 +109,12 @@ def test_what_the_daemon_holds_and_tells_has_none(text: str, tmp_path: Path) -> 
         repr(found) + repr(ConfigLoaded(found)) + repr(node.core.networks["red"].configured), "repr"
     )
     assert_untold("".join(map(str, node.notes)), "events")
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_the_parser_warns_nobody(text: str) -> None:
+    """Its warnings go to standard error, with lines of the file in them."""
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        parse("all.yaml", text.encode())
+    assert not heard

@@ -64,7 +64,7 @@ def typical() -> Node:
 
 
 STATUS = """\
-Node node-1: 0 of 2 networks ok, 2 gateways, 1 problem
+Node node-1: 0 of 2 networks ok, 1 of 2 sessions down, 2 gateways, 1 problem
 
 NETWORK  STATE    TABLE  ROUTES  PENDING  IN SYNC  UPLINKS
 red      syncing    500       2        0  no       red0

@@ -120,11 +120,14 @@ def test_a_peer_counts_what_it_announced_and_why_some_of_it_is_not_used(node: No
 
 
 def test_a_peer_that_is_up_tells_for_how_long_and_what_was_negotiated(node: Node) -> None:
+    before = peer_of(told(node), "red")
+    assert (before["families"], before["carried"]) == (["ipv4"], None)
     node.up(RED)
     node.now += 65
     found = peer_of(told(node), "red")
     assert (found["state"], found["uptime"], found["down_for"]) == ("established", 65, None)
     assert (found["hold_time"], found["local_address"], found["reason"]) == (90, "172.16.1.1", None)
+    assert (found["families"], found["carried"]) == (["ipv4"], ["ipv4"])
     assert found["announced"] == 1
 
 

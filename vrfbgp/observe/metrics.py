@@ -95,8 +95,14 @@ class Sampling:
         network = core.networks.get(name)
         self._one_of(names.NETWORK_STATE, NetworkState, network_state(core, name), name)
         self._put(names.IN_SYNC, network is not None and network.in_sync, name)
+        self._put(names.SPEAKER, network is not None and network.speaking, name)
+        if network is None:
+            return
+        reach = network.uplinks.reach
+        for ifindex in reach.uplinks:
+            self._put(names.UPLINK, ifindex in reach.running, name, core.host.name(ifindex))
         place = places(core).get(name)
-        if network is None or place is None:
+        if place is None:
             return
         for family in Family:
             metrics = (place.metric, place.metric + 1)

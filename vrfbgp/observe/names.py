@@ -65,6 +65,10 @@ PENDING = _gauge(
     (*_NETWORK, "family"),
     "Routes of ours that the kernel has not got as it should be; backups included.",
 )
+UPLINK = _gauge(
+    "network_uplink_up", (*_NETWORK, "device"), "1 if this uplink of the network is up and has a carrier."
+)
+SPEAKER = _gauge("speaker_up", _NETWORK, "1 while the process that speaks for the network runs.")
 BACKLOG = _gauge("network_backlog_bytes", _NETWORK, "UPDATEs that were received and wait for the core.")
 
 PEER_UP = _gauge("peer_up", _PEER, "1 if the session is established and the peer can be reached.")

@@ -20,6 +20,7 @@ from vrfbgp.rib.table import UNLIMITED, Table, path_of
 
 GUARDED = 10_000
 """Prefixes that are kept although martian, or the like."""
+_NONE: frozenset[Nlri] = frozenset()
 
 
 class Accepted(Mapping[Nlri, Path]):
@@ -77,9 +78,9 @@ class AdjRibIn:
         nlris = nlris if isinstance(nlris, list) else list(nlris)
         if path.peer is not self.peer:
             path = Path(self.peer, path.attributes, path.internal, path.router_id)
-        again: set[Nlri] = set()
+        again = _NONE
         if self.stale or self.stale_refused:
-            again = self.stale.intersection(nlris)
+            again = frozenset(self.stale.intersection(nlris))
             self._freshen(nlris)
         if policy.clears(self.family, nlris, path):
             self._accept(nlris, path, policy.most, again)
@@ -87,13 +88,14 @@ class AdjRibIn:
         for judged in policy.judge(self.family, nlris, path):
             if judged.reason is None:
                 self._accept(judged.nlris, judged.path, policy.most, again)
-                continue
-            refused = Refused(judged.path, judged.reason, judged.rule)
-            self.refused.put(self._worth_keeping(judged, policy.most), refused)
-            again.difference_update(judged.nlris)
-            self.paths.count -= self._table.drop(self.peer, judged.nlris)
+            else:
+                refused = Refused(judged.path, judged.reason, judged.rule)
+                self.refused.put(self._worth_keeping(judged, policy.most), refused)
+                self.paths.count -= self._table.drop(self.peer, judged.nlris)
+            if again:
+                again = again.difference(judged.nlris)
 
-    def _accept(self, nlris: list[Nlri], path: Path, most: int, again: set[Nlri]) -> None:
+    def _accept(self, nlris: list[Nlri], path: Path, most: int, again: frozenset[Nlri]) -> None:
         if self.refused and not self.refused.keys().isdisjoint(nlris):
             for nlri in nlris:
                 self.refused.pop(nlri, None)
@@ -104,19 +106,18 @@ class AdjRibIn:
     def withdraw(self, nlris: Iterable[Nlri]) -> None:
         """The prefixes are no longer announced."""
         nlris = nlris if isinstance(nlris, list) else list(nlris)
-        self._freshen(nlris)
+        if self.stale or self.stale_refused:
+            self._freshen(nlris)
         if self.refused:
             for nlri in nlris:
                 self.refused.pop(nlri, None)
         self.paths.count -= self._table.drop(self.peer, nlris)
 
     def _freshen(self, nlris: list[Nlri]) -> None:
-        if self.stale:
-            self.stale.difference_update(nlris)
-        if self.stale_refused:
-            self.stale_refused.difference_update(nlris)
+        self.stale.difference_update(nlris)
+        self.stale_refused.difference_update(nlris)
 
-    def _fitting(self, nlris: list[Nlri], most: int, again: set[Nlri]) -> list[Nlri]:
+    def _fitting(self, nlris: list[Nlri], most: int, again: frozenset[Nlri]) -> list[Nlri]:
         """What there is room for: all that is there already, and of the rest the first.
 
         What is stale is about to be said again, or to go: until then it takes no room, and what others said
@@ -126,7 +127,6 @@ class AdjRibIn:
         room = max(0, most - self.paths.count + waiting)
         everywhere = max(0, self._table.most - len(self._table) + waiting)
         if len(nlris) <= min(room, everywhere):
-            again.difference_update(nlris)
             return nlris
         found, gone = [], []
         for nlri in dict.fromkeys(nlris):
@@ -140,7 +140,6 @@ class AdjRibIn:
             found.append(nlri)
             room -= more
             everywhere -= new
-        again.difference_update(nlris)
         self.paths.count -= self._table.drop(self.peer, gone)
         return found
 

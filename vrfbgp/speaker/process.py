@@ -31,7 +31,8 @@ from vrfbgp.requests import (
 )
 from vrfbgp.speaker import command, render
 from vrfbgp.speaker.frames import Frames
-from vrfbgp.speaker.listen import SILENCE, Listeners
+from vrfbgp.speaker.listen import Listeners
+from vrfbgp.speaker.listener import SILENCE
 from vrfbgp.speaker.nursery import LAST_LINES, PATIENCE, Child, NoSpeaker, Nursery, read_lines
 from vrfbgp.speaker.report import ChannelBroken, Reports
 from vrfbgp.speaker.wire import CALL, Kind

@@ -71,7 +71,8 @@ def _once(reader: Reader, compared: Compared, run_dir: Path, drained: bool) -> t
     refused = [problem(found) for found in ordered(compared.refused)]
     if word.status is not None:
         drained = word.status["drain"]["state"] in ("closing", "drained")
-        refused = refused or word.status["config"]["refused"]
+        if compared.last_good:
+            refused = refused or word.status["config"]["refused"]
     ground = ground_of(intent, sight, drained=drained)
     return check(ground, sight, partial(ask, reader), word.status, refused), word
 

@@ -208,7 +208,7 @@ def _stray(ground: Ground, sight: Sight, flaw: Flaw, rule: Rule, whose: list[str
 
 
 def removal(rule: Rule) -> str:
-    """The command that deletes a rule."""
+    """The command that deletes a rule, and no other that is alike but for its protocol."""
     words = [f"ip -{4 if rule.family is Family.IPV4 else 6} rule del priority {rule.priority}"]
     words += ["not"] if "not" in rule.others else []
     words.append(f"from {rule.src or 'all'}")
@@ -218,6 +218,8 @@ def removal(rule: Rule) -> str:
         words.append(f"lookup {rule.table}")
     elif rule.action is Action.UNREACHABLE:
         words.append("unreachable")
+    if rule.protocol:
+        words.append(f"protocol {rule.protocol}")
     return " ".join(words)
 
 

@@ -146,7 +146,7 @@ def _astray(ground: Ground, sight: Sight, network: Network, devices: frozenset[i
         whose = ", ".join(f"network {name}" for name in ground.uplink_of(ifindex))
         words.append(sight.device(ifindex) + (f" (an uplink of {whose})" if whose else ""))
     own = ", ".join(sorted(map(sight.device, network.uplinks))) or "none that is known"
-    return f"by {', '.join(words) or 'an unknown device'}; uplinks of network {network.name}: {own}"
+    return f"the way out is {', '.join(words) or 'not known'}; uplinks of network {network.name}: {own}"
 
 
 def _routes(survey: TableSurvey, bunch: Bunch) -> str:

@@ -24,7 +24,8 @@ _KINDS = {
     "or none.",
     DownKind.CONNECTION_LOST: "The connection broke; it is tried again. If it never lasts, compare the "
     "passwords and the AS numbers, and look at the router's log.",
-    DownKind.HOLD_TIMER: "The peer was silent for its hold time: check the link to it, and its load.",
+    DownKind.HOLD_TIMER: "The peer was silent for its hold time: check the link to it, and its load. If the "
+    "session never comes up, compare ttlSecurity.",
     DownKind.UPLINK_LOST: "Bring the device up again, or give it its address back; the session follows.",
     DownKind.SPEAKER_ENDED: "The process that held the session is started again; the log says how it ended.",
 }

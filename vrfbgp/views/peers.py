@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from vrfbgp.core import Core
 from vrfbgp.intent import Intent, PeerIntent, Problem, Severity
+from vrfbgp.model import Family
 from vrfbgp.network import Network
 from vrfbgp.notification import describe
 from vrfbgp.rib.adj_in import AdjRibIn
@@ -37,7 +38,8 @@ def peer_status(
         "as": peer.peer_as,
         "local_as": peer.local_as,
         "internal": peer.internal,
-        "families": [family.name.lower() for family in sorted(peer.families)],
+        "families": _families(peer.families),
+        "carried": _families(negotiated.families) if negotiated else None,
         "local_address": _local_address(network, peer),
         "router_id": negotiated.router_id if negotiated else None,
         "hold_time": negotiated.hold_time if negotiated else None,
@@ -51,6 +53,10 @@ def peer_status(
         "advice": _advice(network, session),
         "problems": about(f"BGPPeer {peer.name}", standing),
     }
+
+
+def _families(families: Iterable[Family]) -> list[str]:
+    return [family.name.lower() for family in sorted(families)]
 
 
 def _faults(session: Session | None) -> Json:

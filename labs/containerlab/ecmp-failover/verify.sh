@@ -4,14 +4,8 @@ source "$(dirname "$0")/../claims.sh"
 
 server=105.8.10.1
 prefix=105.8.10.0/24
-both_red=$'172.16.1.141\n172.16.1.142'
-both_yellow=$'172.16.2.140\n172.16.3.140'
-
-goes_by() { # TABLE GATEWAYS: whether our route is by exactly these
-    local found
-    found=$(routes_of "$1" $prefix)
-    [[ $found == "$2" ]] || { echo "table $1 has $prefix by '${found//$'\n'/ }'"; return 1; }
-}
+both_red=(172.16.1.141 172.16.1.142)
+both_yellow=(172.16.2.140 172.16.3.140)
 
 # shares NAME NODE NETWORK CLIENT: traffic now is carried by both routers of a network, and none is lost.
 shares() {
@@ -26,9 +20,8 @@ shares() {
 }
 
 claim 'each network has one route to the prefix, by both of its routers'
-until_true in_sync red yellow
-until_true goes_by 500 "$both_red"
-until_true goes_by 501 "$both_yellow"
+until_true goes_by 500 $prefix "${both_red[@]}"
+until_true goes_by 501 $prefix "${both_yellow[@]}"
 
 claim 'both routers carry traffic of one gateway'
 until_true page red-gateway $server
@@ -42,7 +35,7 @@ probe red red-gateway $server
 probe yellow yellow-gateway $server
 sends red 100
 on red-a /usr/lib/frr/frrinit.sh stop >/dev/null
-until_true goes_by 500 172.16.1.142
+until_true goes_by 500 $prefix 172.16.1.142
 sends red 100
 end red
 end yellow
@@ -54,7 +47,7 @@ must_answer red-gateway $server red-b 10.50.0.2
 
 claim 'it returns, and carries its share again'
 on red-a /usr/lib/frr/frrinit.sh start >/dev/null
-until_true goes_by 500 "$both_red"
+until_true goes_by 500 $prefix "${both_red[@]}"
 until_true on red-a ip route get 10.50.0.2
 shares red-after red-gateway red 10.50.0.2
 
@@ -64,7 +57,7 @@ probe red-beside red-gateway $server
 probe yellow-cut yellow-gateway $server
 sends yellow-cut 100
 on yellow-a ip link set eth1 down
-until_true goes_by 501 172.16.3.140
+until_true goes_by 501 $prefix 172.16.3.140
 sends yellow-cut 100
 end yellow-cut
 end red-beside
@@ -74,6 +67,6 @@ must_answer yellow-gateway $server yellow-b 10.50.0.4
 
 claim 'the link returns, and the router carries its share again'
 on yellow-a ip link set eth1 up
-until_true goes_by 501 "$both_yellow"
+until_true goes_by 501 $prefix "${both_yellow[@]}"
 until_true on yellow-a ip route get 10.50.0.4
 shares yellow-after yellow-gateway yellow 10.50.0.4

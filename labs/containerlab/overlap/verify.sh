@@ -5,9 +5,9 @@ source "$(dirname "$0")/../claims.sh"
 server=105.8.10.1
 
 claim 'both networks announce 105.8.10.0/24, and each table has it by its own router'
+until_true goes_by 500 105.8.10.0/24 172.16.1.140
+until_true goes_by 501 105.8.10.0/24 172.16.2.140
 until_true in_sync red yellow
-same 172.16.1.140 "$(routes_of 500 105.8.10.0/24)" 'table 500'
-same 172.16.2.140 "$(routes_of 501 105.8.10.0/24)" 'table 501'
 same '' "$(routes_of main 105.8.10.0/24)" 'table main'
 
 claim 'each gateway reaches its own server at that one address, and is seen by its own address'

@@ -114,3 +114,18 @@ def test_files_that_are_all_gone_while_running_change_nothing(tmp_path: Path) ->
     assert asyncio.run(running.again()) is None
     (config / "a.yaml").write_text(RED)
     assert isinstance(asyncio.run(running.again()), ConfigLoaded)
+
+
+def test_who_follows_the_files_is_told_of_each_look(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(RED)
+    files = source(tmp_path, tmp_path / "state")
+    files.first()
+
+    async def scenario() -> None:
+        looked = asyncio.Event()
+        waiting = asyncio.ensure_future(anext(files.changes(looked.set)))
+        await asyncio.wait_for(looked.wait(), 15)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    asyncio.run(scenario())

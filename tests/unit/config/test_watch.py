@@ -90,3 +90,25 @@ def test_a_symlink_that_is_turned_elsewhere_is_followed(place: Path, tmp_path: P
         (tmp_path / "next").rename(current)
 
     asyncio.run(told([current], turn, lambda: in_place(other)))
+
+
+def test_it_says_that_it_looks_while_nothing_changes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "LOOK", 0.05)
+
+    async def scenario(paths: list[Path]) -> None:
+        looks = 0
+        enough = asyncio.Event()
+
+        def looked() -> None:
+            nonlocal looks
+            looks += 1
+            if looks == 4:
+                enough.set()
+
+        waiting = asyncio.ensure_future(anext(watch.changes(paths, looked)))
+        await asyncio.wait_for(enough.wait(), 15)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    asyncio.run(scenario([place]))
+    asyncio.run(scenario([place.parent / "nowhere" / "at" / "all"]))

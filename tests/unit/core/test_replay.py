@@ -34,6 +34,17 @@ def test_x11_what_had_no_room_is_asked_for_once_when_an_edit_gives_it(now: objec
     assert Reason.MAX_PREFIXES not in told(bench)
 
 
+def test_x11_p12_of_a_session_that_begins_again_nothing_is_known_to_be_missing() -> None:
+    bench = Bench(limited(LimitAction.DROP))
+    bench.up(route_refresh=False, restart=GRACEFUL)
+    announce(bench, 1, 12)
+    bench.red.configure(network(ONE), 1.0)
+    assert told(bench) == [Reason.MAX_PREFIXES]
+    assert bench.down(LOST, now=2.0)
+    bench.up(epoch=2, now=3.0, route_refresh=False, restart=GRACEFUL)
+    assert told(bench) == []
+
+
 @pytest.mark.parametrize(
     "now",
     [
@@ -148,6 +159,23 @@ def test_x11_guarded_prefixes_beyond_those_that_are_kept_are_asked_for(
     assert bench.red.take_refreshes() == [ASKED]
     bench.red.configure(guarded, 5.0)
     assert not bench.red.take_refreshes(), "once is enough"
+
+
+def test_x11_of_a_peer_that_can_not_be_asked_it_is_told_that_guarded_prefixes_are_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vrfbgp.rib.adj_in.GUARDED", 4)
+    bench = Bench(ONE)
+    bench.red.configure(replace(bench.red.intent, refused_ranges=(ip_network("192.0.0.0/16"),)), 0.0)
+    bench.up(route_refresh=False)
+    announce(bench, 1, 9)
+    assert not list(bench.red.limit_problems()), "they are refused anyway"
+    bench.red.configure(network(ONE), 1.0)
+    assert not bench.red.take_refreshes()
+    [problem] = bench.red.limit_problems()
+    assert problem.reason is Reason.NOT_KEPT
+    bench.up(epoch=2, now=2.0, route_refresh=False)
+    assert not list(bench.red.limit_problems())
 
 
 def test_x11_p12_after_a_refresh_a_peer_has_no_more_than_it_may_whatever_comes_first() -> None:

@@ -261,12 +261,13 @@ async def test_batches_are_under_way_together_and_told_in_order(desk: Desk) -> N
 async def test_silence_is_how_long_an_answer_is_awaited(desk: Desk) -> None:
     loop = asyncio.get_running_loop()
     assert desk.writer.silence == 0
-    began = loop.time()
+    before = loop.time()
     desk.writer.apply(1, [ADD])
+    after = loop.time()
     await desk.frame()
-    while loop.time() < began + 0.02:
+    while loop.time() < after + 0.02:
         await asyncio.sleep(0)
-    assert 0.02 <= desk.writer.silence <= loop.time() - began
+    assert 0.02 <= desk.writer.silence <= loop.time() - before
     desk.reply(answer(1))
     await desk.told(1)
     assert desk.writer.silence == 0

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from ruamel.yaml import YAML
 
-from tests.unit.nodes import RED, YELLOW, Node, intent, peer
+from tests.unit.nodes import RED, YELLOW, Node, intent, peer, route
 from tests.unit.rib import wire
-from vrfbgp.events import Updates
+from vrfbgp.events import ConfigLoaded, LinksRead, Updates
 from vrfbgp.fib.delta import Delta
 from vrfbgp.intent import NetworkIntent, PrefixLimit
 from vrfbgp.journal import Journal
@@ -68,14 +71,25 @@ def test_a_session_and_its_routes_are_counted() -> None:
     assert value(node, "vrfbgp_network_state", network="red", state="syncing") == 1
     assert value(node, "vrfbgp_network_state", network="red", state="ok") == 0
     assert value(node, "vrfbgp_gateway_addresses", gateway="default/red") == 1
+    assert value(node, "vrfbgp_network_uplink_up", network="red", device="red0") == 1
+    assert value(node, "vrfbgp_speaker_up", network="red") == 1
+    assert value(node, "vrfbgp_speaker_up", network="yellow") == 0
     assert value(node, "vrfbgp_network_backlog_bytes", network="red") == 7
     assert value(node, "vrfbgp_node_no_route_packets_total", family="ipv4") == 3
 
 
-def test_what_the_kernel_has_not_got_is_pending_and_what_is_others_is_not() -> None:
-    from tests.unit.nodes import route
+def test_an_uplink_without_a_carrier_is_told() -> None:
+    node = Node()
+    node.links[2] = replace(node.links[2], running=False)
+    node.core.handle(LinksRead(dict(node.links), node.addresses), node.now)
+    node.settle()
+    assert value(node, "vrfbgp_network_uplink_up", network="red", device="red0") == 0
+    assert value(node, "vrfbgp_network_uplink_up", network="yellow", device="yellow0") == 1
 
-    node = Node(foreign=[route("198.51.100.0/24", 500, 2)])
+
+def test_what_the_kernel_has_not_got_is_pending_and_what_is_others_is_not() -> None:
+    foreign = route("198.51.100.0/24", 500, 2)
+    node = Node(foreign=[replace(foreign, key=replace(foreign.key, metric=20000))])
     node.up(RED)
     labels = {"network": "red", "family": "ipv4"}
     assert value(node, "vrfbgp_network_routes_pending", **labels) == 0
@@ -97,8 +111,6 @@ def test_a_scrape_leaves_bulk_in_its_runs(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_config_that_is_gone_leaves_no_series() -> None:
-    from vrfbgp.events import ConfigLoaded
-
     node = Node()
     node.core.handle(ConfigLoaded(intent(networks=(), gateways=())), node.now)
     node.settle()
@@ -106,8 +118,6 @@ def test_a_config_that_is_gone_leaves_no_series() -> None:
 
 
 def test_peers_that_differ_by_port_alone_are_two_series() -> None:
-    from dataclasses import replace
-
     other = peer("red-2", "red", "172.16.1.140")
     other = replace(other, id=replace(other.id, port=1179))
     node = Node(intent(networks=(NetworkIntent("red", 500, (RED, other)),)))
@@ -277,3 +287,30 @@ def test_the_page_on_metrics_has_each_with_its_labels_and_meaning() -> None:
     }
     assert told == expected
     assert all(metric.kind in Kind for metric in METRICS)
+
+
+PROMTOOL = shutil.which("promtool")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed: it comes with Prometheus")
+def test_prometheus_itself_takes_rules_and_metrics_and_raises_what_it_should(tmp_path: Path) -> None:
+    assert PROMTOOL is not None
+    rules = [
+        {
+            "record": f"test:{number}",
+            "expr": re.sub(r"\$(?!__)\w+", ".*", asked).replace("$__rate_interval", "5m"),
+        }
+        for number, asked in enumerate(expressions(dashboard()))
+        if not asked.startswith("label_values")
+    ]
+    asked_for = tmp_path / "dashboard.yaml"
+    asked_for.write_text(json.dumps({"groups": [{"name": "dashboard", "rules": rules}]}))
+    node = Node()
+    node.up(RED)
+    for words, given in (
+        (["check", "rules", str(OBSERVE / "alerts.yaml"), str(asked_for)], ""),
+        (["test", "rules", str(Path(__file__).with_name("alerts.test.yaml"))], ""),
+        (["check", "metrics"], scraped(node)),
+    ):
+        done = subprocess.run([PROMTOOL, *words], input=given, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr

@@ -18,7 +18,7 @@ from vrfbgp.core import Core, Effects
 from vrfbgp.daemon import Daemon
 from vrfbgp.journal import Journal
 from vrfbgp.logs import Sink
-from vrfbgp.notify import PERIOD, Notify
+from vrfbgp.notify import LONGEST_QUEUE, PERIOD, Notify
 from vrfbgp.options import DaemonOptions
 
 
@@ -164,8 +164,8 @@ def test_the_watchdog_of_another_process_is_not_ours(systemd: Systemd) -> None:
     notify.stopping()
 
 
-def test_what_a_busy_systemd_did_not_take_is_told_later(systemd: Systemd) -> None:
-    notify = Notify(systemd.environment)
+def test_what_a_busy_systemd_did_not_take_is_told_later_and_not_crowded_out(systemd: Systemd) -> None:
+    notify = Notify(systemd.watching(2.0))
     turn(notify, 0.0)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as somebody:
         somebody.setblocking(False)
@@ -174,9 +174,12 @@ def test_what_a_busy_systemd_did_not_take_is_told_later(systemd: Systemd) -> Non
                 somebody.sendto(b"noise", str(systemd.path))
     with notify.reloading():
         pass
+    for second in range(2 * LONGEST_QUEUE):
+        turn(notify, 100.0 + second)
     systemd.heard()
-    turn(notify, 100.0, line="later")
-    assert [words[0] for words in systemd.heard()] == ["RELOADING=1", "READY=1", "STATUS=later"]
+    turn(notify, 200.0, line="later")
+    told = [words[0] for words in systemd.heard()]
+    assert told == ["RELOADING=1", "READY=1", "WATCHDOG=1"]
     notify.stopping()
 
 

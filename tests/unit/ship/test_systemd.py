@@ -80,7 +80,7 @@ def test_systemd_finds_little_exposed() -> None:
         str(UNIT),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if "unrecognized option" in done.stderr or "Unknown" in done.stderr:
+    if "unrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze judges no files (systemd 250 does)")
     assert done.returncode == 0, done.stdout[-500:] + done.stderr
 

@@ -17,6 +17,7 @@ from vrfbgp.model import PeerId
 from vrfbgp.requests import Listen, SessionConfig
 from vrfbgp.speaker import listen, tcp
 from vrfbgp.speaker.listen import Listeners
+from vrfbgp.speaker.listener import CALLS_AT_ONCE
 
 LOOPBACK = socket.if_nametoindex("lo")
 
@@ -269,14 +270,14 @@ def test_a_password_that_can_not_be_set_lets_nobody_in(monkeypatch: pytest.Monke
 def test_a_flood_of_calls_leaves_room_for_others() -> None:
     async def scenario(desk: Desk) -> None:
         desk.expect("red", passive("red", "127.0.0.2", desk.port))
-        callers = [socket.socket() for _ in range(3 * listen.CALLS_AT_ONCE)]
+        callers = [socket.socket() for _ in range(3 * CALLS_AT_ONCE)]
         try:
             for one in callers:
                 one.setblocking(False)
                 one.bind(("127.0.0.2", 0))
                 one.connect_ex(("127.0.0.1", desk.port))
             await until(lambda: desk.taken)
-            assert len(desk.taken) == listen.CALLS_AT_ONCE
+            assert len(desk.taken) == CALLS_AT_ONCE
             await until(lambda: len(desk.taken) == len(callers))
         finally:
             for one in callers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.unit.nodes import ADDRESSES, LINKS, MAIN
-from tests.unit.test_cli import MANIFESTS
 from tests.unit.verify.scene import CLOSE_RED, FABRIC, RULES, Scene, route
 from tests.unit.verify.scene import status as daemon_status
 from vrfbgp.cli import app
@@ -29,6 +29,26 @@ from vrfbgp.verify.sight import Sight
 from vrfbgp.verify.source import Compared, NoConfig, config_of
 
 HOST = HostFacts("host-1")
+MANIFESTS = """\
+apiVersion: projectcalico.org/v3
+kind: ExternalNetwork
+metadata: {name: red}
+spec: {routeTableIndex: 500}
+---
+apiVersion: projectcalico.org/v3
+kind: BGPPeer
+metadata: {name: red-1}
+spec: {peerIP: 172.16.1.140, asNumber: 64512, externalNetwork: red, nodeSelector: "egress == 'red'"}
+---
+apiVersion: operator.tigera.io/v1
+kind: EgressGateway
+metadata: {name: red, namespace: default}
+spec: {ipPools: [{cidr: 10.50.0.2/31}], externalNetworks: [red]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: node-2, labels: {egress: red}}
+"""
 
 
 class Kernel:
@@ -38,6 +58,7 @@ class Kernel:
         self.scenes = list(scenes)
         self.status: dict[str, Any] | None = None
         self.pauses: list[float] = []
+        self.compared = Compared(self.scenes[0].intent, (Path("/config"),), last_good=False)
 
     def look(self, *_: object) -> Sight:
         return (self.scenes.pop(0) if len(self.scenes) > 1 else self.scenes[0]).sight()
@@ -51,13 +72,12 @@ class Kernel:
 @pytest.fixture
 def kernel(monkeypatch: pytest.MonkeyPatch) -> Kernel:
     made = Kernel(Scene())
-    compared = Compared(made.scenes[0].intent, (Path("/config"),), False)
     monkeypatch.setattr(edge, "Reader", type("Nobody", (), {"close": lambda self: None}))
     monkeypatch.setattr(edge, "around", lambda reader: HOST)
     monkeypatch.setattr(edge, "look", made.look)
     monkeypatch.setattr(edge, "ask", lambda reader, src, dst, iif: None)
     monkeypatch.setattr(edge, "ask_daemon", made.answer)
-    monkeypatch.setattr(edge, "config_of", lambda *_, **__: compared)
+    monkeypatch.setattr(edge, "config_of", lambda *_, **__: made.compared)
     monkeypatch.setattr(edge.time, "sleep", made.pauses.append)
     return made
 
@@ -101,6 +121,8 @@ def test_without_a_daemon_nobody_repairs_and_one_look_is_enough(kernel: Kernel) 
 
 def test_a_notice_ends_it_with_0(kernel: Kernel) -> None:
     kernel.status = daemon_status(config={"refused": [{"text": "unknown field"}]})
+    assert "config-refused" not in vrfbgp().stdout, "what was named is compared with"
+    kernel.compared = replace(kernel.compared, last_good=True)
     done = vrfbgp()
     assert done.exit_code == 0
     assert "config [config-refused]" in done.stdout

@@ -322,9 +322,8 @@ def test_a_rule_of_ours_that_nothing_asks_for() -> None:
         scene.foreign_rules = [rule]
         found = scene.one()
         assert (found.flaw, found.weight, found.subject) == (Flaw.RULE_LEFT, Weight.DEFECT, f"rule {rule}")
-        assert found.remedy.endswith(
-            f"from {rule.src} " + ("unreachable" if rule is left else f"to {rule.dst} lookup 500")
-        )
+        what = "unreachable" if rule is left else f"to {rule.dst} lookup 500"
+        assert found.remedy.endswith(f"from {rule.src} {what} protocol 179")
     scene.intent = replace(scene.intent, partial=True)
     assert scene.findings() == ()
 

@@ -73,7 +73,7 @@ def test_a_bootstrap_route_that_leads_astray() -> None:
     scene.routes[500].append(route("10.9.0.0/16", 500, FABRIC))
     found = scene.one()
     assert (found.flaw, found.subject) == (Flaw.WRONG_UPLINK, "route 10.9.0.0/16 table 500 metric 20000")
-    assert "by eth0; uplinks of network red: red0" in found.text
+    assert "the way out is eth0; uplinks of network red: red0" in found.text
 
 
 def test_a_backup_is_at_the_metric_behind() -> None:
