@@ -70,10 +70,12 @@ save blue.yaml
 until_true goes_by 502 105.8.10.0/24 172.16.3.140
 until_true answers blue-gateway $server blue 10.50.0.6
 
-claim 'a file with a mistake is saved: status names it, and nothing changes'
+claim 'a file with a mistake is saved: status and reload name it, and nothing changes'
 before=$(on node ip rule; on node ip route show table all proto 179)
 save bad.yaml
 until_true tells bad.yaml
+if said=$(vrfbgp reload); then fail "reload ended with 0: $said"; fi
+[[ $said == *bad.yaml* ]] || fail "reload says: $said"
 same "$before" "$(on node ip rule; on node ip route show table all proto 179)" 'rules and routes'
 must_answer blue-gateway $server blue 10.50.0.6
 
