@@ -38,6 +38,8 @@ class Planner:
         self.routes = Routes(reconciler)
         self.places: dict[str, Place] = {}
         """Where the routes of each network are; a network without a place has none (yet)."""
+        self._owners: dict[int, str] = {}
+        """The network that each table was last given to, in this life of ours."""
         self._host = host
         self._reconciler = reconciler
         self._sessions: dict[str, dict[SessionConfig, Rule]] = {}
@@ -236,7 +238,11 @@ class Planner:
 
     def _arrive(self, network: Network, place: Place) -> None:
         """Give the network its place; what it has learned goes along."""
-        self.places[network.intent.name] = place
+        name = network.intent.name
+        if self._owners.setdefault(place.table, name) != name:
+            self._reconciler.hand_over(place.table, name)
+            self._owners[place.table] = name
+        self.places[name] = place
         self.routes.follow(place, network.loc.tables)
         network.loc.choose_again()
         self.place(network)

@@ -37,6 +37,7 @@ from vrfbgp.fib.cover import Cover
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import FOREIGN, Draft, Gone, Key, Slot, Standing, key_of, slot_of, source_of
+from vrfbgp.fib.handover import Handovers
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.retry import Retry
 from vrfbgp.fib.rules import RuleChanges, changes, steers
@@ -80,6 +81,7 @@ class Reconciler:
         self.retry: Retry[Key] = Retry()
         self.contests = Contests()
         self._cover = Cover()
+        self._handovers = Handovers(self.nexthops, self.slices)
         self.guarded: Mapping[int, frozenset[int]] = {}
         """Tables that are not in sync, each with the devices that none of its routes may leave by."""
         self.tables: frozenset[int] = frozenset()
@@ -96,7 +98,7 @@ class Reconciler:
         """Rules handed out and not acknowledged yet, with the serial of their batch."""
         self._replaced = 0
         """Serial of the last batch that led a route elsewhere; next hops are kept until it is acked."""
-        self._acknowledged = 0
+        self._handed_out = self._acknowledged = 0
         self._reading: set[ReadRequest] = set()
         self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
         self._unread.update(ReadRules(family) for family in Family)
@@ -265,6 +267,10 @@ class Reconciler:
             or len(self.nexthops.delta)
         )
 
+    def hand_over(self, table: int, network: str) -> None:
+        """A table that was another network's is this one's now."""
+        self._handovers.begin(table, network, self._handed_out)
+
     def lost(self, peer: PeerId) -> list[DeleteNexthop]:
         """The peer is dead. These deletions, ahead of all else, end its part in every route at once."""
         return self.nexthops.lost(peer)
@@ -275,6 +281,9 @@ class Reconciler:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
         self._forget_settled()
         rules = self._rule_changes(now)
+        unread = (read.table for read in self._pending_reads() if isinstance(read, ReadTable))
+        closed = self._handovers.closed(self._acknowledged, unread)
+        rules.steering = [rule for rule in rules.steering if rule.table not in closed]
         self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
         batch: list[Step] = [AddRule(rule) for rule in rules.closing]
         batch += [DeleteRule(rule) for rule in rules.misleading]
@@ -289,6 +298,9 @@ class Reconciler:
         batch += [DeleteRule(rule) for rule in rules.going]
         batch += clearances
         assume(batch, *self._actual)
+        self._handovers.wrote(serial, batch)
+        if batch:
+            self._handed_out = serial
         if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
             self._replaced = serial
         if len(self.nexthops.delta) and self._nothing_held():
