@@ -67,7 +67,9 @@ same "$edge 10.99.1.2" "$(first_hops red-gateway $only_far)" 'the way'
 claim 'a next hop that only main could reach is not used; explain says why, and the gateway is told'
 until_true explains 105.8.12.0/24 'nothing in table 500 leads to its next hop 10.240.0.1'
 same '' "$(on node ip route show table 500 105.8.12.0/24)" 'its routes'
+capture made-up node red0 host $made_up
 until_true refused red-gateway $made_up
+captured made-up 0 'packets to it on the uplink'
 
 claim 'the near router withdraws under traffic: the next hop changes, not one packet is lost, the session stays; and back'
 before=$(sessions)
