@@ -341,8 +341,8 @@ class JudgedWorld(World):
         """Where a way may be missing for a while, though the network has one all the time.
 
         While the node is drained. What needs a next hop that is refused. Who uses a table that goes from one
-        network to another: it has to be empty first. And not kept yet: when routes are refused while their
-        network moves to another table or metric, the old ones do not wait for the new.
+        network to another: it has to be empty first. And not kept yet: when routes or rules are refused while
+        their network moves to another table or priority, the old ones do not always wait for the new.
         """
         if self.drained:
             return True

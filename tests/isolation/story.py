@@ -75,16 +75,8 @@ class Story(RuleBasedStateMachine):
         self.tell("config", tuple(self.plot.lines()))
 
     def is_calm(self) -> bool:
-        """Nothing is refused, nor waits to be tried again: only then does a table go to another network here.
-
-        Not kept yet: where the kernel refuses to replace or delete what the one before had in it, the other's
-        gateways are steered into the table all the same.
-        """
-        if self.world.paused or not self.world.answering or not self.world.alive:
-            return False
-        self.tell("nothing is refused any more")
-        self.tell("131 seconds pass")
-        return True
+        """The daemon follows: only then does a table go to another network here."""
+        return self.world.alive and self.world.answering and not self.world.paused
 
     def teardown(self) -> None:
         """All is well again, and time passes: then everything is judged exactly."""
