@@ -6,6 +6,7 @@
 #
 # It runs as a user without rights. The one capability that it needs, CAP_NET_ADMIN, its own copy of Python has by
 # the file (capabilities(7)), so the container must be allowed that, and no-new-privileges must not be set.
+# A peer that it waits for (`passive`) needs a `listenPort` of 1024 or more, as ports below take another capability.
 # Where nothing can be fetched: `--build-arg BASE=` an image with Python and its venv module and setcap(8), and wheels of
 # the project and of all that it needs in .cache/wheels (`pip wheel -w .cache/wheels .`).
 ARG BASE=debian:bookworm-slim

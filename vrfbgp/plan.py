@@ -146,7 +146,8 @@ class Planner:
         name = network.intent.name
         wanted = self._sessions.get(name, {})
         place = self.places.get(name)
-        ready = settled and place is not None and self.routes.settled(place)
+        known = place is not None and self._reconciler.is_read(place.table)
+        ready = settled and known and place is not None and self.routes.settled(place)
         held = {session.peer: session for session in network.configured}
         sessions: tuple[SessionConfig, ...] = ()
         for session, rule in wanted.items():

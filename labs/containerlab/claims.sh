@@ -62,10 +62,15 @@ for name in sys.argv[1:]:
 
 # routes_of TABLE PREFIX: the gateways of the routes of ours of a prefix, one a line, sorted.
 routes_of() {
-    on node ip -json -details route show table "$1" exact "$2" proto 179 | python3 -I -S -c '
+    local family=-4
+    [[ $2 != *:* ]] || family=-6
+    on node ip $family -json -details route show table "$1" exact "$2" proto 179 2>/dev/null | python3 -I -S -c '
 import json, sys
 text = sys.stdin.read().strip()
-routes = [r for r in json.loads(text or "[]") if r]
+if not text:
+    sys.exit(print("the node does not answer"))
+# A table that does not exist yet is an error, and half a list.
+routes = [r for r in json.loads(text if text != "[" else "[]") if r]
 best = min(routes, key=lambda r: r.get("metric", 0), default={})
 print("\n".join(sorted(hop["gateway"] for hop in best.get("nexthops", [best]) if "gateway" in hop)))
 '
@@ -96,8 +101,8 @@ must_answer() {
     same "$3 $4" "$found" "$1 asks $2"
 }
 
-# refused NODE ADDRESS: whether the node is told that it is unreachable. The kernel tells a host about once a second,
-# all its flows together (net.ipv4.route.error_cost), so not every try is, and none while a probe is refused too.
+# refused NODE ADDRESS: whether the node is told that it is unreachable. The kernel tells a host about once a second, all
+# its flows together (net.ipv4.route.error_cost, net.ipv4.icmp_ratelimit), so not every try is, and none beside a probe.
 refused() {
     local found
     if found=$(page "$1" "$2" 2>&1); then echo "$1 asks $2 and gets '$found'"; return 1; fi

@@ -24,6 +24,7 @@ from tests.isolation.truth import (
     Facts,
     Fate,
     Gateway,
+    Hop,
     Host,
     Network,
     Peer,
@@ -38,7 +39,7 @@ from tests.unit.rib import wire
 from vrfbgp.events import Event, SessionDown, SessionUp
 from vrfbgp.intent import NetworkIntent, PeerIntent, SourceMode
 from vrfbgp.model import Family, KernelRoute, PeerId, network_of
-from vrfbgp.operations import AddNexthop, Operation
+from vrfbgp.operations import AddNexthop, DeleteNexthop, Operation
 
 KERNEL = 2
 LEARNED_BY_OTHERS = 186
@@ -68,8 +69,8 @@ class JudgedWorld(World):
         self._now: Truth | None = None
         self._since: list[Truth] = []
         """What held since the last rest, the newest last."""
-        self._served: set[tuple[Host, Host]] = set()
-        """Pairs that have a way."""
+        self._served: dict[tuple[Host, Host], tuple[Hop, ...]] = {}
+        """The way that a pair has, if it has one."""
         self._doubt_until = 0.0
         self._refused_at = -RETRIED
         self._drained_at = inf
@@ -121,10 +122,17 @@ class JudgedWorld(World):
 
     def _check(self, operation: Operation) -> None:
         super()._check(operation)
-        _, _, number = self.kernel.record[-1]
+        _, words, number = self.kernel.record[-1]
         if number:
             self._refused_at = self.now
-        self._judge_between(f"after {self.kernel.record[-1][1]}")
+        self._judge_between(f"after {words}", isinstance(operation, DeleteNexthop))
+
+    def _see_that_nothing_was_left_out(self) -> None:
+        """As in any world; but to be woken in vain is no matter of isolation."""
+        self.core.stir()
+        more = self.core.effects(self.now)
+        left_out = (*more.urgent, *more.speakers, *more.operations, *more.reads, *more.notes)
+        assert not left_out, f"left out: {left_out}"
 
     # -- the facts ---------------------------------------------------------------------------------
 
@@ -147,7 +155,7 @@ class JudgedWorld(World):
             self._since.append(now)
         self._now = now
         self._served = {
-            (src, dst)
+            (src, dst): met.hops
             for src in self._sources()
             for dst, met in Sight(self.kernel).fates(src, self.destinations)
             if met.kind == "route" and met.table != MAIN
@@ -291,8 +299,8 @@ class JudgedWorld(World):
         if expected != met:
             raise Violation(f"{src} to {dst}\n  must meet: {expected}\n  but meets: {met}")
 
-    def _judge_between(self, when: str) -> None:
-        """What no packet may meet at any moment."""
+    def _judge_between(self, when: str, by_nexthop: bool = False) -> None:
+        """What no packet may meet at any moment; `by_nexthop`: after a next hop was deleted."""
         truth = self._now
         if truth is None:
             return
@@ -301,16 +309,20 @@ class JudgedWorld(World):
         for src in self._sources():
             if not self._is_ours_to_say(src):
                 continue
+            used = frozenset(name for one in self._since for name in one.used(src))
             for dst, met in sight.fates(src, self.destinations):
                 pair = src, dst
                 if met.kind == "route" and met.table != MAIN:
-                    ways = frozenset(hop for one in self._since for hop in one.ways(src, dst))
+                    ways = frozenset(hop for one in self._since for hop in one.ways(used, dst))
                     users = sight.is_foreign(met.table, dst) and met.table in self._tables_of(src)
                     if not users and not ways.issuperset(met.hops):
                         raise Violation(f"{when}: {src} to {dst} leaves by {met}, none of its networks' ways")
-                    self._served.add(pair)
+                    self._served[pair] = met.hops
                 elif pair in self._served and met.kind != "local":
-                    self._served.discard(pair)
+                    had = self._served.pop(pair)
+                    refused = self.now < self._refused_at + RETRIED
+                    if (by_nexthop or refused) and truth.ways(truth.used(src), dst).isdisjoint(had):
+                        continue  # the way that it had is dead, and what leads elsewhere can't stand yet
                     offers = [one.offers(src, dst) for one in self._since]
                     if frozenset.intersection(*offers) and not self._is_excused():
                         raise Violation(f"{when}: {src} to {dst} had a way all the time, and meets {met}")
@@ -326,17 +338,24 @@ class JudgedWorld(World):
         }
 
     def _is_excused(self) -> bool:
-        """What needs a next hop that is refused has no way for as long; nor has anybody in a table that goes
-        from one network to another, as it has to be empty first, or while the node is drained."""
+        """Where a way may be missing for a while, though the network has one all the time.
+
+        While the node is drained. What needs a next hop that is refused. Who uses a table that goes from one
+        network to another: it has to be empty first. And not kept yet: when routes are refused while their
+        network moves to another table or metric, the old ones do not wait for the new.
+        """
         if self.drained:
             return True
-        recent = self.kernel.record[-60:]
-        if self.now < self._refused_at + RETRIED and any(
-            isinstance(operation, AddNexthop) and number for operation, _, number in recent
-        ):
+        networks = [network for truth in self._since for network in truth.facts.networks]
+        owners = {(network.table, network.name) for network in networks}
+        if len({table for table, _ in owners}) < len(owners):
             return True
-        owners = {(network.table, network.name) for truth in self._since for network in truth.facts.networks}
-        return len({table for table, _ in owners}) < len(owners)
+        if self.now >= self._refused_at + RETRIED:
+            return False
+        places = {(network.name, network.table, network.metric) for network in networks}
+        moved = len({name for name, *_ in places}) < len(places)
+        recent = self.kernel.record[-60:]
+        return moved or any(number and isinstance(operation, AddNexthop) for operation, _, number in recent)
 
 
 def announcement(given: dict[str, object]) -> Announcement:

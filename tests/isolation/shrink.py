@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from time import monotonic
+from traceback import extract_tb
 
 from tests.isolation import steps  # noqa: F401  (they give the steps their meanings)
 from tests.isolation.judge import JudgedWorld
@@ -30,8 +31,10 @@ def breaks(story: list[Line]) -> tuple[str, int, str] | None:
         try:
             run(Step("story", place + 1, text, block), world)
         except Failed as failed:
-            kind = f"{type(failed.__cause__).__name__} {failed.__cause__}"[:60]
-            return re.sub(r"[\d./:]+", "", kind)[:20], place, str(failed)
+            cause = failed.__cause__ or failed
+            at = extract_tb(cause.__traceback__)[-1]
+            kind = f"{at.name} {at.lineno} {type(cause).__name__} {cause}"[:60]
+            return re.sub(r"[\d./:]+", "", kind)[:40], place, str(failed)
         except Exception as error:  # a step that can't be done without one that was left out
             return f"{type(error).__name__}", place, repr(error)
     return None

@@ -185,14 +185,16 @@ class Truth:
             return []
         return [name for name in gateway.networks if name in self._networks]
 
-    def _ways(self, src: Host, dst: Host) -> frozenset[Hop]:
-        """By what a packet may leave at most, while things change: any way of the gateway's networks."""
+    def used(self, src: Host) -> frozenset[str]:
+        """The networks that a gateway asks."""
         gateway = self.gateway(src)
-        if gateway is None:
-            return frozenset()
+        return frozenset(self._asked(gateway) if gateway is not None else ())
+
+    def _ways(self, networks: frozenset[str], dst: Host) -> frozenset[Hop]:
+        """By what a packet may leave in these networks, while things change: any way they have to `dst`."""
         return frozenset(
             hop
-            for name in self._asked(gateway)
+            for name in networks & self.tables.keys()
             for prefix, hops in self.tables[name].conceivable
             if dst.version == prefix.version and dst in prefix
             for hop in hops
@@ -200,6 +202,8 @@ class Truth:
 
     def _offers(self, src: Host, dst: Host) -> frozenset[str]:
         """The networks of a gateway that have a way for the packet."""
+        if self.fate(src, dst).kind != "network":
+            return frozenset()
         gateway = self.gateway(src)
         return frozenset(
             name

@@ -207,7 +207,7 @@ class World:
         while True:
             self.settle()
             wake = self._wake
-            if wake is None or wake > end:
+            if wake is None or wake > end or self.paused:
                 break
             self.now = max(self.now, wake)
         self.now = end

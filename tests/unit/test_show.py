@@ -64,7 +64,7 @@ def typical() -> Node:
 
 
 STATUS = """\
-Node node-1: 0 of 2 networks ok, 2 gateways, 1 problem
+Node node-1: 0 of 2 networks ok, 1 of 2 sessions down, 2 gateways, 1 problem
 
 NETWORK  STATE    TABLE  ROUTES  PENDING  IN SYNC  UPLINKS
 red      syncing    500       2        0  no       red0
@@ -458,12 +458,3 @@ def test_nothing_begins_with_an_empty_line() -> None:
     problem = {"severity": "refused", "subject": "file a", "reason": "syntax", "text": "is none.", "file": ""}
     text = printed(lambda page, plan: show_plan(page, plan, verbose=False), {"refused": [problem]})
     assert text.startswith("Refused: nothing would change")
-
-
-def test_a_stale_path_says_what_it_waits_for() -> None:
-    node = Node()
-    node.up(RED)
-    node.learns(RED, "105.8.10.0/24")
-    node.down(RED, DownCause(DownKind.SPEAKER_ENDED))
-    text = printed(show_prefix, explain_prefix(node.core, "red", ip_network("105.8.10.0/24")))
-    assert "stale: its session is down, see vrfbgp status" in " ".join(text.split())

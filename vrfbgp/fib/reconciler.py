@@ -335,13 +335,13 @@ class Reconciler:
         gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
         cover = self._cover
         cover.begin()
+        parts: list[tuple[Slice, RouteDelta, list[tuple[Slot, list[Nlri]]], Draft]] = []
         for of, delta in self.slices.items():
             table, family, metric = of
             if not len(delta) or ReadTable(table, family) in reads or table in misled:
                 continue
             fresh: list[Step] = []
-            going: list[Step] = []
-            holding = cover.over(of)
+            runs: list[tuple[Slot, list[Nlri]]] = []
             if not len(self.retry):
                 for slot, nlris in delta.take_fresh():
                     if isinstance(slot, int) and standing[slot]:
@@ -353,14 +353,7 @@ class Reconciler:
                 written += fresh
                 continue
             if not len(self.retry):
-                for slot, nlris in delta.take_gone():
-                    if isinstance(slot, int) and gone[slot]:
-                        continue
-                    if holding and (held := {nlri for nlri in nlris if holding(nlri, slot)}):
-                        delta.keep(held, slot)
-                        nlris = [nlri for nlri in nlris if nlri not in held]
-                    if nlris:
-                        going.append(DeleteRoutes(*of, nlris))
+                runs = [run for run in delta.take_gone() if not (isinstance(run[0], int) and gone[run[0]])]
             draft = Draft(*of)
             vanished: list[Nlri] = []
             for nlri, desired, actual in chain(delta.changed(), self._to_sweep(of)):
@@ -371,13 +364,11 @@ class Reconciler:
                     if desired is None:
                         continue
                     actual = None
-                if holding and holding(nlri, actual):
-                    continue
                 key = RouteKey(table, family, nlri, metric) if waiting else None
                 waits = key in waiting and (key in fought or self.retry.failed_at(key, desired))
                 if waits or (isinstance(desired, int) and not standing[desired]):
-                    if actual is None and isinstance(desired, int):
-                        cover.lacks(of, nlri, desired)
+                    if actual is None and desired is not None:
+                        cover.lacks(of, nlri)
                     continue
                 draft.add(nlri, desired, actual)
             for nlri in vanished:
@@ -385,9 +376,20 @@ class Reconciler:
             made = draft.written() + fresh
             cover.asked(serial, made)
             written += made
-            if draft.gone:
-                going.append(DeleteRoutes(*of, draft.gone))
-            (removals if table in self.tables else clearances).extend(going)
+            if runs or draft.gone:
+                parts.append((of, delta, runs, draft))
+        for of, delta, runs, draft in parts:
+            # Now it is known what of each table is not known to stand.
+            holding = cover.over(of)
+            going = removals if of[0] in self.tables else clearances
+            for slot, nlris in runs:
+                if holding and (held := set(filter(holding, nlris))):
+                    delta.keep(held, slot)
+                    nlris = [nlri for nlri in nlris if nlri not in held]
+                if nlris:
+                    going.append(DeleteRoutes(*of, nlris))
+            if leaving := [nlri for nlri in draft.gone if not (holding and holding(nlri))]:
+                going.append(DeleteRoutes(*of, leaving))
         return written, removals, clearances
 
     def _to_sweep(self, of: Slice) -> Iterator[tuple[Nlri, None, Slot]]:

@@ -101,9 +101,7 @@ def _paths(page: Page, paths: list[Json]) -> None:
     page.heading("Paths, those in use first")
     for path in paths:
         more = "; it stands ready as backup" if path["backup"] else ""
-        if path["stale"]:
-            told = "not announced again yet" if path["up"] else "its session is down, see vrfbgp status"
-            more += f", stale: {told}"
+        more += ", stale: kept until the peer has told all again" if path["stale"] else ""
         page.line(path["verdict"], f"{path['peer']} ({path['address']}): {path['text']}{more}", indent=2)
         page.line(_attributes(path), indent=6)
         if path["remedy"]:

@@ -30,7 +30,8 @@ def _summary(page: Page, status: Json) -> None:
     worse = [problem for problem in status["problems"] if problem["severity"] != "notice"]
     words = [
         f"Node {status['node'] or '(no config yet)'}:",
-        f"{_working(networks)}, {count(len(gateways), 'gateway')}, {count(len(worse), 'problem')}",
+        f"{_working(networks)}, {_sessions(networks)}{count(len(gateways), 'gateway')},",
+        count(len(worse), "problem"),
     ]
     if status["config"]["refused"]:
         words.append("and a refused config")
@@ -49,6 +50,13 @@ def _summary(page: Page, status: Json) -> None:
 def _working(networks: list[Json]) -> str:
     ok = sum(network["state"] == "ok" for network in networks)
     return f"{ok} of {count(len(networks), 'network')} ok"
+
+
+def _sessions(networks: list[Json]) -> str:
+    """How many are down; nothing if all are up."""
+    states = [peer["state"] for network in networks for peer in network["peers"]]
+    down = sum(state not in ("established", "disabled") for state in states)
+    return f"{down} of {count(len(states), 'session')} down, " if down else ""
 
 
 def _networks(page: Page, networks: list[Json]) -> None:

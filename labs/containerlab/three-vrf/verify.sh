@@ -64,7 +64,7 @@ withdraw yellow 105.8.10.0/24
 withdraw red 105.8.10.0/24
 until_true has 500 '105.8.11.0/24'
 until_true has 501 '105.8.12.0/24'
-sends closed 300
+sends closed 400
 end closed
 until_true refused pair-gateway $shared
 (($(tally closed refused) > 0)) || fail "the probe: $(<"$SCRATCH/closed")"

@@ -11,8 +11,8 @@ ROUTES, BACKUPS, OTHERS = (500, V4, METRIC), (500, V4, METRIC + 1), (501, V4, ME
 P, Q = b"\x18\xc0\x00\x02", b"\x18\xc6\x33\x64"
 
 
-def adds(*nlris: bytes, group: int = 7) -> AddRoutes:
-    return AddRoutes(500, V4, METRIC, list(nlris), [group] * len(nlris))
+def adds(*nlris: bytes) -> AddRoutes:
+    return AddRoutes(500, V4, METRIC, list(nlris), [7] * len(nlris))
 
 
 def test_a_backup_is_held_until_the_route_is_acknowledged() -> None:
@@ -24,7 +24,7 @@ def test_a_backup_is_held_until_the_route_is_acknowledged() -> None:
     holding = cover.over(BACKUPS)
     assert holding is not None
     assert not cover.holds
-    assert [holding(P, 7), holding(P, 8), holding(Q, 7)] == [True, False, False]
+    assert [holding(P), holding(Q)] == [True, False]
     assert cover.holds
     cover.acknowledged(2)
     assert cover.over(BACKUPS) is not None
@@ -34,10 +34,10 @@ def test_a_backup_is_held_until_the_route_is_acknowledged() -> None:
 
 def test_what_is_lacking_counts_in_its_turn() -> None:
     cover = Cover()
-    cover.lacks(ROUTES, P, 7)
+    cover.lacks(ROUTES, P)
     holding = cover.over(BACKUPS)
     assert holding is not None
-    assert holding(P, 7)
+    assert holding(P)
     cover.begin()
     assert cover.over(BACKUPS) is None
     assert not cover.holds
