@@ -32,7 +32,7 @@ from vrfbgp.beats import Beats
 from vrfbgp.config.apart import understand_apart
 from vrfbgp.config.source import Source
 from vrfbgp.core import Core, Effects
-from vrfbgp.drain import WAIT
+from vrfbgp.drain import LONGEST_WAIT, WAIT
 from vrfbgp.drain_mark import DrainMark
 from vrfbgp.events import (
     Applied,
@@ -66,8 +66,6 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY = 60.0
 """Seconds from one look at the node's settings to the next."""
-LONGEST_WAIT = 3600.0
-"""Seconds that a drain may wait between withdrawing and the end of steering."""
 
 
 def run(options: DaemonOptions) -> int:

@@ -17,6 +17,8 @@ from enum import StrEnum
 WAIT = 5.0
 """Seconds between withdrawal and the end of steering, if nobody says otherwise: BGP has no acknowledgement.
 A router takes one in within milliseconds; passing it on may take it 5 s within its AS (RFC 4271 10)."""
+LONGEST_WAIT = 3600.0
+"""Seconds that may be asked for instead."""
 
 
 class DrainState(StrEnum):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.fib.reconciler import Reconciler
@@ -22,7 +23,7 @@ from vrfbgp.network import LOST, Network
 from vrfbgp.notes import Code, Note
 from vrfbgp.notification import describe
 from vrfbgp.operations import AddRoute, AddRule, DeleteRule, ReplaceRoute, Step
-from vrfbgp.preflight import findings
+from vrfbgp.preflight import findings, rules_ahead
 from vrfbgp.requests import ConfigureSpeaker, ResetSession, SessionConfig, SpeakerRequest
 from vrfbgp.session import session_config
 from vrfbgp.steering import gateway_rules, session_rule
@@ -85,7 +86,9 @@ class Planner:
         indices = {index for network in networks.values() for index in network.uplinks.reach.uplinks}
         routes = sum(len(delta.desired) for delta in self._reconciler.slices.values())
         uplinks = {self._host.name(index) for index in indices}
-        return findings(self._host.surroundings, intent, uplinks, routes)
+        yield from findings(self._host.surroundings, intent, uplinks, routes)
+        if intent.enabled:
+            yield from rules_ahead(chain.from_iterable(self._host.rules.values()), intent)
 
     def place(self, network: Network) -> None:
         """Bring the network's desired routes up to date: before anybody compares them with the kernel's."""

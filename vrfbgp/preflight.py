@@ -6,15 +6,17 @@ sysctl has more users than one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 
 from vrfbgp.intent import Intent, NetworkIntent, Problem, Reason, Severity
-from vrfbgp.model import Family
+from vrfbgp.model import MAIN_TABLE, Action, Family, IPNetwork, Rule
 from vrfbgp.surroundings import Surroundings
 
 SUBJECT = "node"
 MANY_ROUTES = 50_000
 """Routes from which on it matters how often the kernel tells of each."""
+LOCAL_TABLE = 255
+"""RT_TABLE_LOCAL (linux/rtnetlink.h), which each node looks up first."""
 
 
 def findings(around: Surroundings, intent: Intent, uplinks: Set[str], routes: int) -> Iterator[Problem]:
@@ -68,6 +70,44 @@ def findings(around: Surroundings, intent: Intent, uplinks: Set[str], routes: in
             "routes to it, too, and then refuses them: raise it (resources.limits.memory, MemoryMax=), or "
             "bound what is learned (maxRoutes, maxPrefixes)"
         )
+
+
+def rules_ahead(rules: Iterable[Rule], intent: Intent) -> Iterator[Problem]:
+    """Rules of others that take gateways' packets before ours do; they are left alone.
+
+    One that asks for more than addresses (a mark, a device) is not told: nothing here says who meets it.
+    """
+    strangers = [rule for rule in rules if not (rule.ours or rule.others or rule.table == LOCAL_TABLE)]
+    for gateway in intent.gateways:
+        last = intent.rule_priority + len(gateway.networks)
+        for range_ in gateway.ranges:
+            for rule in strangers:
+                if rule.priority < last and _takes(rule, range_, intent):
+                    yield _ahead(rule, gateway.name, range_, last)
+
+
+def _takes(rule: Rule, range_: IPNetwork, intent: Intent) -> bool:
+    if rule.family is not Family.of(range_) or (rule.src is not None and not rule.src.overlaps(range_)):
+        return False
+    dst = rule.dst
+    if dst is None or rule.action is not Action.LOOKUP or rule.table != MAIN_TABLE:
+        return True
+    # As our own rules to the cluster.
+    return not any(
+        dst.prefixlen >= own.prefixlen and dst.overlaps(own)
+        for own in intent.cluster
+        if own.version == dst.version
+    )
+
+
+def _ahead(rule: Rule, gateway: str, range_: IPNetwork, last: int) -> Problem:
+    certain = rule.action is not Action.LOOKUP or rule.table == MAIN_TABLE
+    text = (
+        f"somebody else's rule '{rule}' stands before those of the gateway, and takes packets from {range_}"
+        f"{'' if certain else ', if its table has a route'}: remove it, or give it a priority above {last}"
+    )
+    severity = Severity.DEGRADED if certain else Severity.NOTICE
+    return Problem(severity, Reason.FOREIGN_RULE, f"EgressGateway {gateway}", text)
 
 
 def _speaks_ipv6(network: NetworkIntent) -> bool:

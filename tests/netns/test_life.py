@@ -116,6 +116,7 @@ def test_p23_a_deleted_next_hop_is_made_again(working: World) -> None:
 def test_p23_a_rule_in_front_of_ours_is_not_touched(working: World) -> None:
     world = working
     world.node.ip("rule add from 10.50.0.2 lookup 501 priority 90")
+    world.wait_told("EgressGateway", "90: from 10.50.0.2/32 lookup 501")
     stays_true(lambda: any(rule["priority"] == 90 for rule in world.node.rules()), 1.5)
     world.node.ip("rule del priority 90")
     world.wait_working("red")

@@ -410,6 +410,7 @@ def test_explain_has_two_forms(daemon: Daemon) -> None:
         (("routes", "blue"), "there are red, yellow"),
         (("routes", "red", "--within", "10.0.0.1/8"), "no prefix"),
         (("routes", "red", "--state", "odd"), "installed"),
+        (("routes", "red", "--state", "best"), "add --received"),
         (("explain", "red", "nonsense"), "no prefix"),
         (("explain", "--from", "nonsense", "10.0.0.1"), "no IP address"),
         (("explain", "--from", "10.0.0.1", "2001:db8::1"), "families"),
@@ -466,6 +467,11 @@ def test_a_drain_that_does_not_end_is_told_and_ends_with_1(
     assert json.loads(vrfbgp("drain", "--json", "--run-dir", daemon.run_dir).stdout)["done"] is False
 
 
-@pytest.mark.parametrize("wait", ["-1", "soon"])
+@pytest.mark.parametrize("wait", ["-1", "soon", "3601"])
 def test_a_time_that_is_none_ends_drain_with_2(wait: str) -> None:
     assert vrfbgp("drain", "--wait", wait).exit_code == 2
+
+
+def test_a_time_to_wait_is_none_of_undo() -> None:
+    done = vrfbgp("drain", "--undo", "--wait", "3")
+    assert (done.exit_code, "--wait" in done.stderr) == (2, True)

@@ -8,9 +8,9 @@ from ipaddress import ip_network
 import pytest
 
 from tests.unit.core.nodes import network, peer
-from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent
-from vrfbgp.model import Family
-from vrfbgp.preflight import MANY_ROUTES, findings
+from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Reason, Severity
+from vrfbgp.model import Action, Family, Rule
+from vrfbgp.preflight import MANY_ROUTES, findings, rules_ahead
 from vrfbgp.surroundings import Surroundings
 
 RED = network(peer("172.16.1.140"), peer("172.16.1.141"), name="red", table=500)
@@ -91,3 +91,58 @@ def test_it_is_not_told_to_whom_it_does_not_concern(
 def test_the_compatibility_of_next_hops_matters_to_those_with_many_routes() -> None:
     [text] = told(Surroundings(nexthop_compat_mode=True), RED, routes=MANY_ROUTES)
     assert "sysctl -w net.ipv4.nexthop_compat_mode=0" in text
+
+
+def rule(priority: int, src: str | None = V4, dst: str | None = None, **changes: object) -> Rule:
+    """One of somebody else's, to main, if nothing else is said."""
+    made = Rule(
+        Family.IPV4, priority, src and ip_network(src), dst and ip_network(dst), table=254, protocol=4
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def ahead(*rules: Rule) -> list[Severity]:
+    gateways = (GatewayIntent("egress/gw", (ip_network(V4),), ("red", "yellow")),)
+    intent = Intent("node1", True, 102, (RED,), gateways, cluster=(ip_network("10.48.0.0/16"),))
+    found = list(rules_ahead(rules, intent))
+    assert {problem.reason for problem in found} <= {Reason.FOREIGN_RULE}
+    return [problem.severity for problem in found]
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        rule(50),
+        rule(50, None),
+        rule(50, "10.50.0.0/16"),
+        rule(50, "10.50.0.3/32"),
+        rule(50, dst="105.8.10.0/24"),
+        rule(103),
+        rule(50, table=0, action=Action.OTHER),
+    ],
+    ids=str,
+)
+def test_a_rule_of_others_that_takes_a_gateways_packets_is_told(taken: Rule) -> None:
+    assert ahead(taken) == [Severity.DEGRADED]
+
+
+def test_whether_a_table_of_others_has_a_route_is_not_known() -> None:
+    assert ahead(rule(50, table=999)) == [Severity.NOTICE]
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        rule(0, None, table=255),
+        rule(104),
+        rule(32766, None),
+        rule(50, "10.50.0.4/32"),
+        rule(50, dst="10.48.7.0/24"),
+        rule(50, others=("fwmark 0x1",)),
+        rule(50, protocol=179),
+        replace(rule(50, None), family=Family.IPV6),
+    ],
+    ids=str,
+)
+def test_rules_of_others_that_take_nothing_of_a_gateways_are_not_told(harmless: Rule) -> None:
+    assert ahead(harmless) == []

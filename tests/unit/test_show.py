@@ -232,7 +232,12 @@ def test_a_plan_tells_sessions_first_and_operations_only_if_asked_for() -> None:
         "refused": [],
         "empty": False,
         "settled": False,
-        "sessions": {"begin": [], "restart": [session | {"changed": ["hold_time"]}], "end": [], "stay": 3},
+        "sessions": {
+            "begin": [],
+            "restart": [session | {"changed": ["peer_as", "hold_time"]}],
+            "end": [],
+            "stay": 3,
+        },
         "rules": {"add": ["102: from 10.50.0.2/31 lookup 511"], "delete": []},
         "tables": [{"table": 511, "family": "ipv4", "network": "red", "add": 7, "replace": 0, "delete": 0}],
         "announcements": {
@@ -250,7 +255,7 @@ def test_a_plan_tells_sessions_first_and_operations_only_if_asked_for() -> None:
         == """\
 Sessions: 1 change, 3 stay as they are
   SESSION   NETWORK  PEER             AS  BECAUSE OF
-  restarts  red      172.16.1.140  64512  hold_time
+  restarts  red      172.16.1.140  64512  its AS, hold time
 
 Rules
   + 102: from 10.50.0.2/31 lookup 511
@@ -447,3 +452,9 @@ def test_durations(seconds: int | None, text: str) -> None:
 def test_plain_keeps_letters_of_all_languages() -> None:
     assert plain("Zürich 東京\n") == "Zürich 東京\n"
     assert plain("a\tb\x7f") == "a\\x09b\\x7f"
+
+
+def test_nothing_begins_with_an_empty_line() -> None:
+    problem = {"severity": "refused", "subject": "file a", "reason": "syntax", "text": "is none.", "file": ""}
+    text = printed(lambda page, plan: show_plan(page, plan, verbose=False), {"refused": [problem]})
+    assert text.startswith("Refused: nothing would change")

@@ -10,6 +10,7 @@ import typer
 
 from vrfbgp.cli.asking import Json, ask, printed
 from vrfbgp.cli.options import RUN_DIR, AsJson, RunDir
+from vrfbgp.drain import LONGEST_WAIT
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
@@ -42,6 +43,7 @@ def drain(
             "--wait",
             metavar="SECONDS",
             min=0,
+            max=LONGEST_WAIT,
             help="Between withdrawal and the end of steering. 5 if it is not given.",
         ),
     ] = None,
@@ -54,6 +56,8 @@ def drain(
     Holds, whatever is edited or restarted, until it is taken back (--undo) or the node boots anew. Ends when
     it is done, with 1 if that takes unreasonably long; the daemon goes on with it then.
     """
+    if undo and wait is not None:
+        raise typer.BadParameter("--undo waits for nothing", param_hint="--wait")
     request: Json = {"command": "drain", "undo": True} if undo else {"command": "drain"}
     told = ask(run_dir, request if wait is None else request | {"wait": wait})
     deadline = time.monotonic() + told["wait"] + DRAIN_PATIENCE

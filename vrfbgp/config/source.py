@@ -49,7 +49,10 @@ class Source:
         """Why the files as they are now are not what runs; empty if they are."""
 
     async def proposed(self, paths: Sequence[Path]) -> Answer:
-        """What these files would come to in place of ours."""
+        """What these files would come to in place of ours; without any, ours would be taken for gone."""
+        if not paths and self._had_files:
+            text = "There is no file: this is taken for a volume that is not there. What runs would run on."
+            return (Problem(Severity.REFUSED, Reason.NO_EFFECT, "config", text),)
         return await asyncio.to_thread(self._load, paths)
 
     def first(self) -> list[ConfigEvent]:
@@ -79,7 +82,8 @@ class Source:
             return self._compare(await asyncio.to_thread(self._load, self._paths))
 
     def _compare(self, found: Answer) -> ConfigEvent | None:
-        if isinstance(found, Intent) and self._has_vanished():
+        # That there is none any more is an accident, not a wish to have nothing.
+        if isinstance(found, Intent) and self._had_files and not _holds_files(self._paths):
             found = (_vanished(self._paths),)
         if not isinstance(found, Intent):
             if found == self.refused:
@@ -107,10 +111,9 @@ class Source:
             self._keep()
         return self._running
 
-    def _has_vanished(self) -> bool:
-        """Whether there were files, and is none any more: that is an accident, not a wish to have nothing."""
-        was_there = self._running is not None and not self._running.partial
-        return was_there and not _holds_files(self._paths)
+    @property
+    def _had_files(self) -> bool:
+        return self._running is not None and not self._running.partial
 
     def _keep(self) -> None:
         try:

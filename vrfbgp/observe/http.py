@@ -97,8 +97,10 @@ class Server:
 def address_of(text: str) -> tuple[str, int]:
     """`HOST:PORT`, `[IPV6]:PORT`, or a port alone, which is one of the loopback address. ValueError."""
     host, colon, port = text.rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65535:
+    if not port.isdecimal():
         raise ValueError(f"{text!r} has no port: write HOST:PORT, such as 127.0.0.1:9179")
+    if int(port) > 65535:
+        raise ValueError(f"{port} is no port: write one from 0 to 65535")
     if host.startswith("[") and host.endswith("]"):
         return host[1:-1], int(port)
     if ":" in host:

@@ -33,9 +33,20 @@ def show_plan(page: Page, found: Json, verbose: bool) -> None:
         page.line("The daemon is busy: what it waits for may be missing here. Ask again when it is done.")
 
 
+_CAUSES = {
+    "peer_as": "its AS",
+    "local_as": "our AS",
+    "restart_time": "graceful restart time",
+    "listen": "passive",
+}
+
+
 def _sessions(page: Page, sessions: Json) -> None:
+    def causes(one: Json) -> str:
+        return ", ".join(_CAUSES.get(name, name.replace("_", " ")) for name in one.get("changed", ()))
+
     rows = [
-        (word, one["network"], one["peer"], one["as"], ", ".join(one.get("changed", ())))
+        (word, one["network"], one["peer"], one["as"], causes(one))
         for word, key in (("ends", "end"), ("restarts", "restart"), ("begins", "begin"))
         for one in sessions[key]
     ]

@@ -195,7 +195,7 @@ def _kernel(page: Page, kernel: Json) -> None:
     page.gap()
     page.heading("The kernel")
     if repaired:
-        words = ", ".join(f"{number} {kind}" for kind, number in repaired.items())
+        words = ", ".join(count(number, kind.removesuffix("s"), kind) for kind, number in repaired.items())
         page.line(f"Repaired, as somebody else had changed or deleted it: {words}", indent=2)
     if comparison["last"] is not None:
         missed = f"; {comparison['missed']} differed without an event" if comparison["missed"] else ""

@@ -43,6 +43,7 @@ class Page:
     def __init__(self, file: TextIO | None = None) -> None:
         out = file or sys.stdout
         self._out = out
+        self._begun = False
         self._terminal = out.isatty()
         self._console = Console(
             file=out,
@@ -62,10 +63,12 @@ class Page:
         line = Text(plain(head), style="yellow" if alarming else "bright_black")
         line.append(" " + plain(text).replace("\n", " "), "default")
         self._console.print(line, soft_wrap=True)
+        self._begun = True
 
     def gap(self) -> None:
-        """An empty line."""
-        self._print(Text(""))
+        """An empty line, but for the first of all."""
+        if self._begun:
+            self._print(Text(""))
 
     def heading(self, text: str) -> None:
         self._print(Text(plain(text), style="bold"))
@@ -105,6 +108,7 @@ class Page:
         self._print(Padding(table, (0, 0, 0, indent)))
 
     def _print(self, what: RenderableType) -> None:
+        self._begun = True
         if self._terminal:
             self._console.print(what)
             return

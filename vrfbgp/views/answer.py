@@ -50,7 +50,10 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
 
 
 def _routes(core: Core, request: Json) -> Json:
-    state = _one(RouteState, request.get("state"))
+    asked = request.get("state")
+    if asked in tuple(PathState) and asked not in tuple(RouteState):
+        raise ValueError(f"{asked!r} is a state of what was received: add --received")
+    state = _one(RouteState, asked)
     return routes(core, _network(core, request), state=state, **_page(request))
 
 

@@ -10,7 +10,7 @@ from vrfbgp.config.facts import HostFacts
 from vrfbgp.config.source import Source
 from vrfbgp.config.understand import understand
 from vrfbgp.events import ConfigLoaded, ConfigRefused
-from vrfbgp.intent import Reason
+from vrfbgp.intent import Intent, Reason, Severity
 
 RED = """
 apiVersion: projectcalico.org/v3
@@ -129,3 +129,16 @@ def test_who_follows_the_files_is_told_of_each_look(tmp_path: Path) -> None:
         await asyncio.gather(waiting, return_exceptions=True)
 
     asyncio.run(scenario())
+
+
+def test_a_proposal_without_any_file_is_refused_as_the_files_own_loss_would_be(tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "a.yaml").write_text(RED)
+    running = source(config, tmp_path / "state")
+    running.first()
+    found = asyncio.run(running.proposed(()))
+    assert not isinstance(found, Intent)
+    (problem,) = found
+    assert (problem.severity, problem.reason) == (Severity.REFUSED, Reason.NO_EFFECT)
+    assert running.refused == ()

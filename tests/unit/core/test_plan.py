@@ -153,9 +153,11 @@ def test_a_foreign_rule_into_the_table(bench: Bench) -> None:
     bench.plan(RED)
     bench.read()
     bench.plan(RED)
-    (problem,) = bench.planner.problems
-    assert problem.reason is Reason.TABLE_IN_USE
-    assert problem.subject == "ExternalNetwork red"
+    told = [(problem.reason, problem.subject) for problem in bench.planner.problems]
+    assert told == [
+        (Reason.FOREIGN_RULE, "EgressGateway egress/gw"),
+        (Reason.TABLE_IN_USE, "ExternalNetwork red"),
+    ]
 
 
 def test_a_gateway_is_ready_when_its_rules_stand(bench: Bench) -> None:

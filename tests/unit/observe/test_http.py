@@ -145,3 +145,8 @@ def test_addresses(text: str, expected: tuple[str, int]) -> None:
 def test_what_is_no_address_says_what_to_write(text: str) -> None:
     with pytest.raises(ValueError, match="write"):
         address_of(text)
+
+
+def test_a_port_that_is_too_high_is_told_as_that() -> None:
+    with pytest.raises(ValueError, match="99999 is no port"):
+        address_of("99999")
