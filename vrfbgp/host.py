@@ -167,7 +167,7 @@ class Host:
         return []
 
     def present(self, prefix: IPNetwork) -> list[IPAddress]:
-        """The addresses in a prefix that are on this node, of an interface or behind a host route; ascending."""
+        """The addresses in a prefix on this node, of an interface or behind a host route; ascending."""
         if self._present is None:
             found = set(self.local)
             for (family, length, _), attached in self._attached().items():

@@ -18,8 +18,8 @@ ROUND = 1 << 20
 FULL = 8 << 20
 """Octets that wait for the core before the network's speaker is not read any more."""
 BLOCK, OTHER = 256, 4096
-"""What a block of UPDATEs counts as beside its octets, and any other event of a network. A peer may flap, begin
-one refresh after the other, or say each word by itself: little on the wire may be much here."""
+"""What a block of UPDATEs counts as beside its octets, and any other event of a network. A peer may flap,
+begin one refresh after the other, or say each word by itself: little on the wire may be much here."""
 
 
 def _weight(event: SpeakerEvent) -> int:

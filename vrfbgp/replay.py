@@ -7,7 +7,7 @@ the limit is free, and not more often than every `PAUSE`, as a table may go up a
 peer then leaves out goes at the end of its refresh, if it marks that (RFC 7313); else nothing is swept.
 
 A peer may begin a refresh whenever it likes, and to mark all that it has costs us more than it costs the
-peer to say so. So one that begins while another is under way begins nothing, nor does one soon after the last.
+peer to say so. So one that begins while another is under way begins nothing, nor does one soon after.
 
 A peer without the capability can't be asked. `status` says so, until its session begins again.
 """
