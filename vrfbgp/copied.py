@@ -28,10 +28,15 @@ class NoAnswer(Exception):
 async def in_copy(question: Callable[[], Json], seconds: float = LONGEST) -> Json:
     """What `question` answers in a copy of this process. Raises NoAnswer."""
     said, saying = os.pipe()
-    with warnings.catch_warnings():
-        # Python's word on fork in a process with threads; the copy uses nothing that they may hold.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        pid = os.fork()
+    try:
+        with warnings.catch_warnings():
+            # Python's word on fork in a process with threads; the copy uses nothing that they may hold.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+    except OSError as error:
+        os.close(said)
+        os.close(saying)
+        raise NoAnswer(f"no copy of the daemon can be made: {error.strerror}") from None
     if not pid:
         _answer(question, saying)
     os.close(saying)

@@ -203,7 +203,7 @@ class Core:
                 if peer in network.sessions:
                     network.sessions[peer].state = state
             case Refresh():
-                network.refresh(event)
+                network.refresh(event, now)
 
     def _speaker_exited(self, name: str, status: int | None, text: str, now: float) -> None:
         network = self.networks.get(name)

@@ -6,9 +6,11 @@ host routes to workloads), of the networks' tables every foreign route, and all 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from errno import EINVAL
+from itertools import chain
 
 from vrfbgp.model import (
     MAIN_TABLE,
@@ -42,12 +44,18 @@ class Connected:
     prefsrc: IPAddress | None
 
 
+_Attached = dict[tuple[Family, int, int], list[Connected]]
+"""By family, length and first address."""
+
+
 class Host:
     """What the node looks like now."""
 
     def __init__(self) -> None:
         self.links: Mapping[int, Link] = {}
         self.addresses: tuple[Address, ...] = ()
+        self.local: frozenset[IPAddress] = frozenset()
+        """The node's own addresses."""
         self.surroundings = Surroundings()
         self.rules: dict[Family, tuple[Rule, ...]] = dict.fromkeys(Family, ())
         self.refused_hops: dict[tuple[IPAddress, int], float] = {}
@@ -56,6 +64,12 @@ class Host:
         """What must be read again, since events did not tell enough."""
         self._foreign: dict[int, dict[RouteKey, tuple[KernelRoute, ...]]] = {}
         """By table and key: the kernel may hold several of one key, on different devices."""
+        self._by_prefix: _Attached | None = None
+        """What they come to in table main; None: not known, since they changed. A plan asks for every peer of
+        every network, and there is a route for each pod."""
+        self._present: dict[Family, tuple[list[int], list[IPAddress]]] | None = None
+        """Addresses on this node, in order; None: not known. It is asked for every gateway at every turn of a
+        session."""
 
     # -- what the kernel says; each tells whether anything came out different --
 
@@ -64,9 +78,10 @@ class Host:
     ) -> tuple[frozenset[int], frozenset[int]]:
         """The devices that came, went or changed, in themselves or in their addresses; and those of them that
         lost something, so that the kernel may have dropped what stood on it."""
-        before = {index: (link, _of(index, self.addresses)) for index, link in self.links.items()}
-        now = {index: (link, _of(index, addresses)) for index, link in links.items()}
+        before, now = _by_index(self.links, self.addresses), _by_index(links, addresses)
         self.links, self.addresses = links, addresses
+        self.local = frozenset(address.address for address in addresses)
+        self._present = None
         changed = frozenset(i for i in before.keys() | now.keys() if before.get(i) != now.get(i))
         return changed, frozenset(i for i in changed & before.keys() if _lost(before[i], now.get(i)))
 
@@ -80,6 +95,7 @@ class Host:
         for key in before.keys() - now.keys():
             del held[key]
         held.update(now)
+        self._by_prefix = self._present = None
         return before != now
 
     def route_seen(self, route: KernelRoute) -> bool:
@@ -90,6 +106,7 @@ class Host:
         if standing:
             # Beside the one that stands (two devices in one subnet), or in its place? The event does not say.
             self.doubted.add(ReadTable(route.key.table, route.key.family))
+        self._by_prefix = self._present = None
         if _matters(route):
             held[route.key] = (route,)
             return True
@@ -101,6 +118,7 @@ class Host:
         left = tuple(r for r in standing if (r.protocol, r.nexthops) != (route.protocol, route.nexthops))
         if left == standing:
             return False
+        self._by_prefix = self._present = None
         if left:
             held[route.key] = left
         else:
@@ -128,11 +146,6 @@ class Host:
 
     # -- what follows from it --
 
-    @property
-    def local(self) -> frozenset[IPAddress]:
-        """The node's own addresses."""
-        return frozenset(address.address for address in self.addresses)
-
     def device(self, name: str) -> Link | None:
         return next((link for link in self.links.values() if link.name == name), None)
 
@@ -141,20 +154,43 @@ class Host:
 
     def connected(self) -> Iterator[Connected]:
         """The directly attached networks of table main, default routes apart."""
-        for route in self.foreign_routes(MAIN_TABLE):
-            if route.key.nlri[0] and len(route.nexthops) == 1:
-                prefix = network_of(route.key.family, route.key.nlri)
-                yield Connected(prefix, route.nexthops[0][1], route.prefsrc)
+        return chain.from_iterable(self._attached().values())
 
     def covering(self, address: IPAddress, device: int | None = None) -> list[Connected]:
         """The most specific attached networks that hold the address; several if devices compete."""
-        found = [
-            connected
-            for connected in self.connected()
-            if address in connected.prefix and device in (None, connected.ifindex)
-        ]
-        longest = max((connected.prefix.prefixlen for connected in found), default=0)
-        return [connected for connected in found if connected.prefix.prefixlen == longest]
+        attached, bits, number = self._attached(), address.max_prefixlen, int(address)
+        for length in range(bits, 0, -1):
+            start = number >> (bits - length) << (bits - length)
+            found = attached.get((Family.of(address), length, start), ())
+            if those := [connected for connected in found if device in (None, connected.ifindex)]:
+                return those
+        return []
+
+    def present(self, prefix: IPNetwork) -> list[IPAddress]:
+        """The addresses in a prefix on this node, of an interface or behind a host route; ascending."""
+        if self._present is None:
+            found = set(self.local)
+            for (family, length, _), attached in self._attached().items():
+                if length == family.bits:
+                    found.add(attached[0].prefix.network_address)
+            self._present = {}
+            for family in Family:
+                of_family = sorted((a for a in found if Family.of(a) is family), key=int)
+                self._present[family] = list(map(int, of_family)), of_family
+        numbers, addresses = self._present[Family.of(prefix)]
+        first = bisect_left(numbers, int(prefix.network_address))
+        return addresses[first : bisect_right(numbers, int(prefix.broadcast_address), first)]
+
+    def _attached(self) -> _Attached:
+        if self._by_prefix is None:
+            self._by_prefix = {}
+            for route in self.foreign_routes(MAIN_TABLE):
+                if route.key.nlri[0] and len(route.nexthops) == 1:
+                    prefix = network_of(route.key.family, route.key.nlri)
+                    key = route.key.family, prefix.prefixlen, int(prefix.network_address)
+                    connected = Connected(prefix, route.nexthops[0][1], route.prefsrc)
+                    self._by_prefix.setdefault(key, []).append(connected)
+        return self._by_prefix
 
     def foreign_routes(self, table: int) -> list[KernelRoute]:
         """What somebody else put into a table."""
@@ -170,8 +206,15 @@ def _lost(before: tuple[Link, frozenset[Address]], now: tuple[Link, frozenset[Ad
     return now is None or (before[0].running and not now[0].running) or not before[1] <= now[1]
 
 
-def _of(ifindex: int, addresses: Iterable[Address]) -> frozenset[Address]:
-    return frozenset(address for address in addresses if address.ifindex == ifindex)
+def _by_index(
+    links: Mapping[int, Link], addresses: Iterable[Address]
+) -> dict[int, tuple[Link, frozenset[Address]]]:
+    """The devices, each with its addresses. A node may have thousands of both (pods, IPVS)."""
+    found: dict[int, set[Address]] = {index: set() for index in links}
+    for address in addresses:
+        if address.ifindex in found:
+            found[address.ifindex].add(address)
+    return {index: (link, frozenset(found[index])) for index, link in links.items()}
 
 
 def _matters(route: KernelRoute) -> bool:

@@ -17,6 +17,13 @@ ROUND = 1 << 20
 """Octets of UPDATEs that one network has in a round."""
 FULL = 8 << 20
 """Octets that wait for the core before the network's speaker is not read any more."""
+BLOCK, OTHER = 256, 4096
+"""What a block of UPDATEs counts as beside its octets, and any other event of a network. A peer may flap,
+begin one refresh after the other, or say each word by itself: little on the wire may be much here."""
+
+
+def _weight(event: SpeakerEvent) -> int:
+    return len(event.block) + BLOCK if isinstance(event, Updates) else OTHER
 
 
 class Inbox:
@@ -38,13 +45,12 @@ class Inbox:
         """An event of a network's speaker; what to wait for, if the next is not welcome yet."""
         self._networks.setdefault(network, deque()).append(event)
         self.wake()
-        if isinstance(event, Updates):
-            octets = self._octets[network] = self._octets.get(network, 0) + len(event.block)
-            if octets > FULL:
-                if network not in self._room:
-                    self._room[network] = asyncio.get_running_loop().create_future()
-                return self._room[network]
-        return None
+        octets = self._octets[network] = self._octets.get(network, 0) + _weight(event)
+        if octets <= FULL:
+            return None
+        if network not in self._room:
+            self._room[network] = asyncio.get_running_loop().create_future()
+        return self._room[network]
 
     async def wait(self, timeout: float | None) -> None:
         """Until there is something to take, or the time (seconds) is over."""
@@ -69,7 +75,7 @@ class Inbox:
 
     @property
     def backlog(self) -> dict[str, int]:
-        """Octets of UPDATEs that wait, by network."""
+        """Octets of UPDATEs that wait, and what counts as such, by network."""
         return self._octets.copy()
 
     def wake(self) -> None:
@@ -85,8 +91,7 @@ class Inbox:
             octets = 0
             while queue and octets < ROUND:
                 event = queue.popleft()
-                if isinstance(event, Updates):
-                    octets += len(event.block)
+                octets += _weight(event)
                 yield event
             if octets:
                 self._octets[network] -= octets

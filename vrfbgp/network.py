@@ -187,15 +187,15 @@ class Network:
         session.faults_told = kinds
         return new
 
-    def refresh(self, event: Refresh) -> None:
+    def refresh(self, event: Refresh, now: float) -> None:
         """The peer sends all it has once more (RFC 7313 4.2); what it then leaves out is gone."""
         session = self.sessions.get(event.peer)
         if session is None or session.epoch != event.epoch:
             return
         if event.phase is RefreshPhase.BEGIN:
-            self.loc.adj(event.peer, event.family).mark_stale()
+            replay.begun(session, self.loc.adj(session.peer, event.family), now)
         else:
-            self.loc.sweep(event.peer, event.family)
+            self.loc.sweep(session.peer, event.family)
             self._measure(session)
 
     def session_down(self, event: SessionDown, now: float) -> bool:

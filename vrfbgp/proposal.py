@@ -33,8 +33,10 @@ async def plan(core: Core, source: Source, request: Json, run_dir: Path, now: fl
         with tempfile.TemporaryDirectory(prefix="plan-", dir=run_dir) as directory:
             names = _written(Path(directory), files)
             found = await source.proposed(tuple(names))
-    except OSError as error:
-        return {"error": f"the files can't be written to {run_dir} to be read: {error.strerror}"}
+    except (OSError, ValueError) as error:
+        # ValueError: JSON can carry what is no file name, and what is no text in UTF-8.
+        reason = error.strerror if isinstance(error, OSError) else error
+        return {"error": f"the files can't be written to {run_dir} to be read: {reason}"}
     if not isinstance(found, Intent):
         return {"refused": [problem(one) for one in _renamed(found, names)], "problems": [], "empty": True}
     intent = replace(found, problems=tuple(_renamed(found.problems, names)))

@@ -6,6 +6,9 @@ once: at an edit that gives room or judges otherwise at once; where room came ba
 the limit is free, and not more often than every `PAUSE`, as a table may go up and down around it. What the
 peer then leaves out goes at the end of its refresh, if it marks that (RFC 7313); else nothing is swept.
 
+A peer may begin a refresh whenever it likes, and to mark all that it has costs us more than it costs the
+peer to say so. So one that begins while another is under way begins nothing, nor does one soon after.
+
 A peer without the capability can't be asked. `status` says so, until its session begins again.
 """
 
@@ -24,6 +27,9 @@ from vrfbgp.session import Session
 
 PAUSE = 60.0
 """Seconds between two wishes because of room that came back by itself."""
+
+REFRESH_PAUSE = 10.0
+"""Seconds from one beginning of a refresh to the next that counts, for a peer and family."""
 
 
 class Edit:
@@ -59,6 +65,17 @@ def wish(session: Session, adjs: Iterable[AdjRibIn]) -> bool:
         session.refreshes.add(adj.family)
         adj.complete()
     return bool(found)
+
+
+def begun(session: Session, adj: AdjRibIn, now: float) -> None:
+    """The peer says that it begins to send all it has (BoRR): what is here has to be said again to stay.
+
+    Not while that holds already. Who begins ever anew and ends never would have all that is stale, which
+    takes no room under a limit, heap up.
+    """
+    if not (adj.stale or adj.stale_refused) and session.next_begin.get(adj.family, now) <= now:
+        session.next_begin[adj.family] = now + REFRESH_PAUSE
+        adj.mark_stale()
 
 
 def problem(session: Session) -> Iterator[Problem]:

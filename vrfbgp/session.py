@@ -63,6 +63,9 @@ class Session:
     next_refresh: float = 0.0
     """When that may be asked for again without an edit's need."""
 
+    next_begin: dict[Family, float] = field(default_factory=dict)
+    """From when on a refresh that the peer begins counts again."""
+
     @property
     def up(self) -> bool:
         return self.epoch > 0

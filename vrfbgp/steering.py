@@ -64,11 +64,7 @@ def session_rule(base: int, local: IPAddress, peer: PeerId, table: int) -> Rule:
 
 def addresses_here(gateway: GatewayIntent, host: Host) -> list[IPAddress]:
     """The gateway's addresses that are on this node: of an interface, or behind a host route."""
-    candidates = set(host.local)
-    for connected in host.connected():
-        if connected.prefix.prefixlen == connected.prefix.max_prefixlen:
-            candidates.add(connected.prefix.network_address)
-    found = [a for a in candidates if any(a in prefix for prefix in gateway.exported)]
+    found = {address for prefix in gateway.exported for address in host.present(prefix)}
     return sorted(found, key=lambda address: (address.version, int(address)))
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ from tests.netns.speaker_lab import (
 )
 from vrfbgp.events import SessionUp, SpeakerExited, SpeakerStarted, Updates
 from vrfbgp.speaker import Speaker
-from vrfbgp.speaker.nursery import Life, NoSpeaker, Nursery
+from vrfbgp.speaker.nursery import Child, Life, NoSpeaker, Nursery
 
 CAPABILITIES = FAMILIES + ASN4
 
@@ -84,6 +85,31 @@ def test_speakers_of_one_nursery_end_apart(lab: Lab) -> None:
                 await blue.stop()
             assert pid is not None
             assert gone(pid)
+
+    asyncio.run(scenario())
+
+
+def test_who_is_not_wanted_any_more_when_it_has_started_ends(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, pids = Nursery.start, list[int]()
+
+    async def scenario() -> None:
+        async with witness(lab) as red:
+
+            async def meanwhile(*args: Any) -> Child:
+                child = await start(*args)
+                pids.append(child.pid)
+                red.speaker.configure(())
+                return child
+
+            monkeypatch.setattr(Nursery, "start", meanwhile)
+            red.speaker.configure((session(),))
+            await until(lambda: pids and gone(pids[0]), "its end")
+            assert not any(isinstance(event, SpeakerStarted) for event in red.events)
+            monkeypatch.setattr(Nursery, "start", start)
+            red.speaker.configure((session(),))
+            await red.expect(SpeakerStarted)
 
     asyncio.run(scenario())
 

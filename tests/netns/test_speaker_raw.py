@@ -54,6 +54,7 @@ from vrfbgp.speaker import Speaker
 from vrfbgp.speaker.channel import SPOOL_LIMIT
 from vrfbgp.speaker.nursery import Nursery
 from vrfbgp.speaker.rest import REST
+from vrfbgp.speaker.session import FLAPS
 
 PEER = session().peer
 IP_MINTTL = 21
@@ -673,5 +674,24 @@ def test_two_ports_of_one_address_are_two_peers(lab: Lab) -> None:
                 one.writer.write(update(2))
                 await until(lambda: update(2) in speaker.octets(), "the one goes on")
                 assert one.accepted == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_begins_and_ends_without_end_has_to_wait(lab: Lab) -> None:
+    capabilities = FAMILIES + ASN4
+
+    async def scenario() -> None:
+        async with acquainted(lab, capabilities) as (peer, speaker):
+            for _ in range(FLAPS):
+                peer.close()
+                await peer.open(capabilities)
+            await until(
+                lambda: sum(isinstance(event, SessionUp) for event in speaker.events) > FLAPS, "the sessions"
+            )
+            peer.close()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(peer.open(capabilities), 1.0)
+            await peer.open(capabilities)
 
     asyncio.run(scenario())

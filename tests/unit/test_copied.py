@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import time
@@ -60,3 +61,12 @@ def test_a_copy_that_dies_is_told() -> None:
 
     with pytest.raises(NoAnswer, match="died"):
         ask(question)
+
+
+def test_a_copy_that_can_not_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_memory() -> int:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(os, "fork", no_memory)
+    with pytest.raises(NoAnswer, match="Cannot allocate memory"):
+        ask(dict)

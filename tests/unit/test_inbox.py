@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from ipaddress import ip_address
 
-from vrfbgp.events import Overrun, SpeakerStarted, Updates
+from vrfbgp.events import Overrun, Refresh, RefreshPhase, SpeakerStarted, Updates
 from vrfbgp.inbox import FULL, ROUND, Inbox
-from vrfbgp.model import PeerId
+from vrfbgp.model import Family, PeerId
 
 PEER = PeerId("red", ip_address("10.0.0.1"))
 
@@ -70,6 +70,22 @@ def test_a_network_that_is_too_far_ahead_waits_until_it_is_not() -> None:
         while found := list(inbox.take()):
             taken += sum(len(event.block) for event in found if isinstance(event, Updates))
         assert taken <= FULL + 1
+
+    asyncio.run(scenario())
+
+
+def test_who_says_little_but_often_waits_too_and_takes_no_more_than_his_turn() -> None:
+    async def scenario() -> None:
+        begun = Refresh(PEER, 1, Family.IPV4, RefreshPhase.BEGIN)
+        for event in (begun, updates(23)):
+            inbox, count = Inbox(), 1
+            while inbox.put_from("red", event) is None:
+                count += 1
+            assert count < 50_000, "memory has a bound"
+            assert len(list(inbox.take())) < count, "others have their turn"
+            while list(inbox.take()):
+                pass
+            assert inbox.backlog == {"red": 0}
 
     asyncio.run(scenario())
 

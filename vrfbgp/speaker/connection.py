@@ -4,8 +4,8 @@
 ExaBGP takes a refused connect for a connected one (it asks `SO_ERROR` once, and the second time it reads
 0); it may put a KEEPALIVE into the middle of a half-written UPDATE when the socket is full; and when a
 write fails it closes the socket together with the NOTIFICATION that says why. These three are done
-otherwise here. Its own listener is not used: who may call, and by which device, is decided in the daemon
-(`listen`).
+otherwise here, and a socket that can't be had is told with its reason. Its own listener is not used: who may
+call, and by which device, is decided in the daemon (`listen`).
 """
 
 from __future__ import annotations
@@ -91,6 +91,21 @@ class Stream:
 
 class Wire(Stream, Outgoing):  # type: ignore[misc]
     """One try to reach a peer, and the session that comes of it."""
+
+    def _setup(self) -> Exception | None:
+        problem: Exception | None
+        try:
+            if self.interface:
+                socket.if_nametoindex(self.interface)
+            problem = super()._setup()
+        except OSError:
+            problem = NotConnected(f"there is no device {self.interface}")
+        except AttributeError as error:
+            # ExaBGP closes even the socket that it could not make.
+            if self.io is not None or not isinstance(error.__context__, NetworkError):
+                raise
+            problem = error.__context__
+        return problem
 
     def establish(self) -> Iterator[bool]:
         """Connect: yields False until it is done, then True. Raises `NotConnected` with the kernel's

@@ -128,10 +128,10 @@ class Speaker:
         else:
             self._wanted.clear()
             if self._writer is None:
+                # A process that is just being made is told when it says hello.
                 self._settled.set()
             elif not self._leaving:
-                self._leaving = True
-                self._ask(command.CLOSE)
+                self._leave()
         # Behind the command that makes them known: what they answer is behind it, too.
         self._listeners.expect(self.network, accepted, self._called, self._not_called)
         for refusal in refused:
@@ -254,6 +254,9 @@ class Speaker:
             return None
         if kind is Kind.HELLO:
             self._greeted = True
+            if not self._sessions:
+                self._leave()
+                return None
             if self._outdated:
                 self._ask(command.RELOAD)
             self._settle()
@@ -341,6 +344,10 @@ class Speaker:
             log.error("speaker %s refused %r: %s", self.network, line, failure)
         if line == command.RELOAD:
             self._settle()
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self._ask(command.CLOSE)
 
     def _settle(self) -> None:
         if command.RELOAD not in self._asked.values():

@@ -29,6 +29,9 @@ LONG_LIFE = 60.0
 LONGEST_PAUSE = 30
 """Seconds: a session that is ended by a NOTIFICATION before the one, for the second time, waits up to the
 other."""
+FLAPS = 5
+"""Sessions of less than `LONG_LIFE` in a row that may end without a word before the next one waits, too; a
+router that restarts gets by with fewer, and a peer without end could begin some fifty a second."""
 
 GRACEFUL_RESTART = Capability.CODE.GRACEFUL_RESTART
 TELLING_STATES = {FSM.IDLE: b"idle", FSM.OPENSENT: b"opensent", FSM.OPENCONFIRM: b"openconfirm"}
@@ -66,6 +69,7 @@ class Session(Peer):  # type: ignore[misc]
         self.attempt: Lane | None = None
         self._told = b""
         self._short_lives = 0
+        self._flaps = 0
         self.fsm = Machine(self, FSM.IDLE)
         if self.waits:
             self.tell_state(b"active")
@@ -120,11 +124,19 @@ class Session(Peer):  # type: ignore[misc]
             return None
         self.epoch = 0
         # RFC 4271 8.1.1, DampPeerOscillations: what one side refuses once, it will refuse again.
-        refused = (
-            cause["kind"].startswith("notification") and time.time() - self.stats["complete"] < LONG_LIFE
-        )
+        short = cause["kind"] != "configured" and time.time() - self.stats["complete"] < LONG_LIFE
+        refused = short and cause["kind"].startswith("notification")
         self._short_lives = self._short_lives + 1 if refused else 0
-        return min(2**self._short_lives - 2, LONGEST_PAUSE) if self._short_lives > 1 else 0
+        self._flaps = self._flaps + 1 if short else 0
+        if not self._damped:
+            return 0
+        refusals, flaps = min(self._short_lives, 10), min(max(self._flaps - FLAPS, 0), 10)
+        return min(max((1 << refusals) - 2, 1 << flaps), LONGEST_PAUSE)
+
+    @property
+    def _damped(self) -> bool:
+        """The next session has to wait."""
+        return self._short_lives > 1 or self._flaps > FLAPS
 
     def reestablish(self, restart_neighbor: Any = None) -> None:
         """The configuration changed; ExaBGP would leave a try under way until it fails by itself."""
@@ -149,7 +161,7 @@ class Session(Peer):  # type: ignore[misc]
         if not self.waits:
             connection.refuse(Notify(6, 5, b"").message())
             return f"{connection.peer} is not waited for"
-        if self._short_lives > 1 and self._delay.backoff():
+        if self._damped and self._delay.backoff():
             connection.refuse(Notify(6, 5, b"").message())
             return f"{connection.peer} called again too soon"
         if self.fsm == FSM.ESTABLISHED and not self._peer_restarts():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -112,3 +112,57 @@ def test_it_says_that_it_looks_while_nothing_changes(place: Path, monkeypatch: p
 
     asyncio.run(scenario([place]))
     asyncio.run(scenario([place.parent / "nowhere" / "at" / "all"]))
+
+
+@pytest.mark.parametrize("deed", [rename_save, in_place, removed, config_map_swap, replaced_directory])
+@pytest.mark.parametrize("lack", [RuntimeError("Too many open files"), OSError("watch limit reached")])
+def test_x22_without_a_watch_the_files_are_looked_at(
+    place: Path,
+    deed: Callable[[Path], None],
+    lack: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tries = 0
+
+    async def none_left(*_: object, **__: object) -> AsyncIterator[None]:
+        nonlocal tries
+        tries += 1
+        raise lack
+        yield
+
+    monkeypatch.setattr(watch, "awatch", none_left)
+    monkeypatch.setattr(watch, "LOOK", 0.02)
+
+    async def scenario() -> None:
+        waiting = watch.changes([place])
+        await asyncio.wait_for(anext(waiting), 15)
+        assert "fs.inotify.max_user_instances" in caplog.text, "and told, since it may have changed"
+        next_one = asyncio.ensure_future(anext(waiting))
+        done, _ = await asyncio.wait([next_one], timeout=0.2)
+        assert not done, "nothing changed"
+        deed(place)
+        await asyncio.wait_for(next_one, 15)
+
+    asyncio.run(scenario())
+
+
+def test_a_watch_that_could_not_be_had_is_tried_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = 0
+
+    async def none_left(*_: object, **__: object) -> AsyncIterator[None]:
+        nonlocal tries
+        tries += 1
+        raise OSError
+        yield
+
+    monkeypatch.setattr(watch, "awatch", none_left)
+    monkeypatch.setattr(watch, "LOOK", 0.01)
+    monkeypatch.setattr(watch, "RETRY", 0.03)
+
+    async def scenario() -> None:
+        waiting = watch.changes([place])
+        while tries < 3:
+            await asyncio.wait_for(anext(waiting), 15)
+
+    asyncio.run(scenario())

@@ -212,11 +212,11 @@ def test_a_family_that_is_no_longer_spoken_goes() -> None:
 def test_a_refresh_sweeps_what_it_leaves_out(bench: Bench) -> None:
     bench.up()
     bench.announce("192.0.2.0/24", "198.51.100.0/24")
-    bench.red.refresh(Refresh(ONE.id, 1, V4, RefreshPhase.BEGIN))
+    bench.red.refresh(Refresh(ONE.id, 1, V4, RefreshPhase.BEGIN), 1.0)
     bench.announce("192.0.2.0/24")
-    bench.red.refresh(Refresh(ONE.id, 2, V4, RefreshPhase.END))
+    bench.red.refresh(Refresh(ONE.id, 2, V4, RefreshPhase.END), 1.0)
     assert len(bench.routes()) == 2, "of another session"
-    bench.red.refresh(Refresh(ONE.id, 1, V4, RefreshPhase.END))
+    bench.red.refresh(Refresh(ONE.id, 1, V4, RefreshPhase.END), 1.0)
     assert bench.routes() == {"192.0.2.0/24"}
 
 

@@ -14,7 +14,7 @@ from tests.unit.rib import wire
 from vrfbgp.events import Refresh, RefreshPhase
 from vrfbgp.intent import LimitAction, PrefixLimit, Reason
 from vrfbgp.model import Family
-from vrfbgp.replay import PAUSE
+from vrfbgp.replay import PAUSE, REFRESH_PAUSE
 from vrfbgp.requests import RequestRefresh
 
 ASKED = RequestRefresh(ONE.id, Family.IPV4)
@@ -182,9 +182,31 @@ def test_x11_p12_after_a_refresh_a_peer_has_no_more_than_it_may_whatever_comes_f
     bench = Bench(limited(LimitAction.DROP))
     bench.up()
     announce(bench, 1, 8)
-    bench.red.refresh(Refresh(ONE.id, 1, Family.IPV4, RefreshPhase.BEGIN))
+    bench.red.refresh(Refresh(ONE.id, 1, Family.IPV4, RefreshPhase.BEGIN), 1.0)
     announce(bench, 9, 12)
     announce(bench, 1, 8)
-    bench.red.refresh(Refresh(ONE.id, 1, Family.IPV4, RefreshPhase.END))
+    bench.red.refresh(Refresh(ONE.id, 1, Family.IPV4, RefreshPhase.END), 1.0)
     assert accepted(bench) == 8
     assert told(bench) == [Reason.MAX_PREFIXES]
+
+
+def test_x11_who_begins_one_refresh_after_the_other_gets_no_more_room() -> None:
+    bench = Bench(limited(LimitAction.DROP))
+    bench.up()
+    for turn in range(10):
+        announce(bench, 8 * turn + 1, 8 * turn + 8)
+        bench.red.refresh(Refresh(ONE.id, 1, Family.IPV4, RefreshPhase.BEGIN), turn * REFRESH_PAUSE)
+    assert accepted(bench) <= 16
+
+
+def test_a_refresh_counts_again_after_a_while() -> None:
+    bench = Bench(ONE)
+    bench.up()
+    announce(bench, 1, 2)
+    adj = bench.red.loc.adj(ONE.id, Family.IPV4)
+    for now, stale in ((1.0, 2), (2.0, 0), (REFRESH_PAUSE, 0), (1.0 + REFRESH_PAUSE, 2)):
+        bench.red.refresh(Refresh(ONE.id, 1, Family.IPV4, RefreshPhase.BEGIN), now)
+        assert len(adj.stale) == stale, now
+        announce(bench, 1, 2)
+        bench.red.refresh(Refresh(ONE.id, 1, Family.IPV4, RefreshPhase.END), now)
+        assert accepted(bench) == 2

@@ -49,6 +49,22 @@ def until(condition: Callable[[], bool]) -> None:
         assert time.monotonic() < end
 
 
+def test_p24_a_device_that_is_gone_is_told_with_its_name() -> None:
+    wire = Wire(AFI.ipv4, "127.0.0.1", "127.0.0.1", 179, itf="uplink-9")
+    with pytest.raises(NotConnected, match="there is no device uplink-9"):
+        drive(wire.establish())
+    assert wire.io is None
+
+
+def test_a_socket_that_can_not_be_had_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> None:
+        raise NotConnected("Could not create socket")
+
+    monkeypatch.setattr("exabgp.reactor.network.outgoing.create", none_left)
+    with pytest.raises(NotConnected, match="Could not create socket"):
+        drive(Wire(AFI.ipv4, "127.0.0.1", "127.0.0.1", 179).establish())
+
+
 def test_a_refused_connect_says_so(listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     listener.close()
