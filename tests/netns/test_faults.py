@@ -208,7 +208,8 @@ def test_without_the_capability_it_says_so_in_one_line(world: World) -> None:
     world.save_basics()
     process = world.daemon.start("setpriv", "--bounding-set", "-net_admin", "--inh-caps", "-net_admin")
     assert process.wait(30) != 0
-    lines = [line for line in world.daemon.log().splitlines() if line.strip()]
+    started, *lines = [line for line in world.daemon.log().splitlines() if line.strip()]
+    assert "daemon.started" in started
     assert len(lines) == 1, world.daemon.log()
     assert "CAP_NET_ADMIN" in lines[0]
     assert not any(world.traces().values())
