@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from tests.unit.config.reading import HOST, gateway, network, peer, reasons
 from vrfbgp.config.load import read
@@ -71,7 +71,7 @@ def test_together_they_are_what_they_say(tmp_path: Path, as_json: bool) -> None:
     for path in SHAPES.iterdir():
         text = path.read_text()
         if as_json:
-            items = list(yaml.safe_load_all(text))
+            items = list(YAML(typ="safe", pure=True).load_all(text))
             text = json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=1)
         (tmp_path / f"{path.stem}.{'json' if as_json else 'yaml'}").write_text(text)
     found = resolve(read([tmp_path]).objects, node="egress-1", labels={}, host=HOST)
