@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vrfbgp.model import network_of
 from vrfbgp.notes import Code, Note
 from vrfbgp.rib.loc import LocRib
-from vrfbgp.rib.refusal import REMEDIES
+from vrfbgp.rib.refusal import REMEDIES, Refusal
 
 
 def refusals(locs: Iterable[LocRib]) -> list[Note]:
@@ -19,7 +19,8 @@ def refusals(locs: Iterable[LocRib]) -> list[Note]:
             f"{news.prefixes} {'prefix is' if news.prefixes == 1 else 'prefixes are'} refused: {news.reason}"
             f"{f' ({news.rule})' if news.rule else ''}, as {network_of(adj.family, news.nlri)} is; "
             f"{REMEDIES[news.reason]}",
-            warning=True,
+            # Routers send back what we announced: nothing to act on.
+            warning=news.reason is not Refusal.OWN_AS,
         )
         for loc in locs
         for adjs in loc.adj_in.values()
