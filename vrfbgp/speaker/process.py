@@ -276,13 +276,15 @@ class Speaker:
         self._asked.clear()
         if writer is not None:
             writer.abort()
+        # Not asyncio.timeout: before Python 3.11.3 it does not work while a task is being cancelled.
+        ended = asyncio.ensure_future(child.wait())
         try:
-            async with asyncio.timeout(PATIENCE):
-                return await child.wait()
-        except TimeoutError:
-            child.kill()
-            return await child.wait()
+            done, _ = await asyncio.wait({ended}, timeout=PATIENCE)
+            if not done:
+                child.kill()
+            return await ended
         finally:
+            ended.cancel()
             child.forget()
 
     async def _listen(self, said: int, lines: deque[str]) -> None:
