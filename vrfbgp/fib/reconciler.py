@@ -27,7 +27,7 @@ key stays pending, is reported with its errno, and nothing else waits for it, bu
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from itertools import chain
 from types import MappingProxyType
 
@@ -345,13 +345,15 @@ class Reconciler:
         waiting = fought | self.retry.waiting(now)
         standing = Standing(self.nexthops, self.retry, known=ReadNexthops() not in reads)
         gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
-        cover = self._cover
+        cover, kept = self._cover, self.guarded.keys()
         cover.begin()
         parts: list[tuple[Slice, RouteDelta, list[tuple[Slot, list[Nlri]]], Draft]] = []
         for of, delta in self.slices.items():
             table, family, metric = of
             if not len(delta) or ReadTable(table, family) in reads or table in misled:
                 continue
+            if astray := self._astray(of):
+                (removals if table in self.tables else clearances).append(DeleteRoutes(*of, astray))
             fresh: list[Step] = []
             runs: list[tuple[Slot, list[Nlri]]] = []
             if not len(self.retry):
@@ -368,7 +370,9 @@ class Reconciler:
                 runs = [run for run in delta.take_gone() if not (isinstance(run[0], int) and gone[run[0]])]
             draft = Draft(*of)
             vanished: list[Nlri] = []
-            for nlri, desired, actual in chain(delta.changed(), self._to_sweep(of)):
+            for nlri, desired, actual in chain(
+                delta.changed(), () if table in kept or self.keep_left else delta.left()
+            ):
                 if actual is FOREIGN or desired is FOREIGN:
                     continue
                 if isinstance(actual, int) and gone[actual]:
@@ -404,19 +408,15 @@ class Reconciler:
                 going.append(DeleteRoutes(*of, leaving))
         return written, removals, clearances
 
-    def _to_sweep(self, of: Slice) -> Iterator[tuple[Nlri, None, Slot]]:
-        """What an earlier life left, and nobody wants, and may go already."""
-        if self.keep_left:
-            return
+    def _astray(self, of: Slice) -> list[Nlri]:
+        """What an earlier life left in a guarded table, and is never right: nothing waits for it."""
         barred = self.guarded.get(of[0])
-        if barred is None:
-            yield from self.slices[of].left()
-        elif self._searched.get(of) != barred and ReadNexthops() not in self._pending_reads():
-            if not len(self.retry):
-                self._searched[of] = barred
-            for nlri, _, actual in self.slices[of].left():
-                if self._devices(actual) & barred:
-                    yield nlri, None, actual
+        known = ReadNexthops() not in self._pending_reads()
+        if barred is None or self.keep_left or not known or self._searched.get(of) == barred:
+            return []
+        if not len(self.retry):
+            self._searched[of] = barred
+        return [nlri for nlri, _, actual in self.slices[of].left() if self._devices(actual) & barred]
 
     def _devices(self, slot: Slot) -> set[int]:
         if isinstance(slot, Inline):

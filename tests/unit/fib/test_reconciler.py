@@ -189,6 +189,16 @@ def test_a_guarded_table_keeps_what_an_earlier_life_left(bench: Bench) -> None:
     assert DeleteRoute(key(P)) in bench.batch()
 
 
+def test_what_leads_astray_stands_in_for_nothing(bench: Bench) -> None:
+    bench.reconciler.guarded = {500: frozenset({9})}
+    objects = (KernelNexthop(FIRST_ID, PROTOCOL, NexthopObject(A.gateway, 9)),)
+    bench.read(KernelRoute(key(P, metric=METRIC + 1), PROTOCOL, nhid=FIRST_ID), nexthops=objects)
+    bench.learned(P, A)
+    batch = bench.batch()
+    assert AddRoute(key(P), FIRST_ID + 2) in batch
+    assert batch[-1] == DeleteRoute(key(P, metric=METRIC + 1)), "whether the route stands or not"
+
+
 def test_a_guarded_table_without_barred_devices_keeps_all(bench: Bench) -> None:
     bench.reconciler.guarded = {500: frozenset()}
     bench.read(ours(P, 77))
