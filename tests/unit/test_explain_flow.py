@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.nodes import MAIN_RULES, RED, YELLOW, Node, gateway, intent, peer, route
+from tests.unit.rib import wire
 from vrfbgp.events import DownCause, DownKind, DrainAsked, RulesRead
 from vrfbgp.intent import NetworkIntent, Problem, Reason, Severity
 from vrfbgp.model import Action, Family, KernelRoute, RouteKey, Rule, nlri_of
@@ -30,7 +31,7 @@ def node() -> Node:
 def explained(
     node: Node, src: str = GATEWAY, dst: str = SERVER, kernel: KernelAnswer = None
 ) -> dict[str, Any]:
-    return explain_flow(node.core, ip_address(src), ip_address(dst), kernel)
+    return explain_flow(node.core, ip_address(src), ip_address(dst), kernel, node.now)
 
 
 def answer(table: int, gateway: str | None, ifindex: int, **changes: object) -> KernelRoute:
@@ -371,3 +372,16 @@ def test_the_sessions_own_packets_take_their_networks_table(node: Node) -> None:
     found = explained(node, "172.16.1.1", str(RED.id.address), kernel=answer(500, None, 2))
     assert (found["table"], found["agrees"], found["device"]) == (500, True, None)
     assert IPv4Address("172.16.1.1") in node.core.host.local
+
+
+def test_who_withdrew_what_is_missing_is_told(node: Node) -> None:
+    node.hears(RED, wire.end_of_rib())
+    node.learns(RED, "105.8.0.0/16", "105.8.10.0/24")
+    node.hears(RED, wire.update(withdraw=["105.8.10.0/24"]))
+    assert explained(node)["missing"] == [], "a shorter one is still there"
+    node.now += 5
+    node.hears(RED, wire.update(withdraw=["105.8.0.0/16"]))
+    node.now += 60
+    (missing,) = explained(node)["missing"]
+    gone = {"peer": "red-1", "address": "172.16.1.140", "prefix": "105.8.0.0/16", "ago": 60.0}
+    assert missing["withdrawn"] == [gone]

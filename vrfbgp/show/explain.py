@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vrfbgp.show.tables import Page
+from vrfbgp.show.tables import Page, duration, past
 
 Json = dict[str, Any]
 
@@ -20,6 +20,9 @@ def show_prefix(page: Page, found: Json) -> None:
         page.line(f"Packets to it take the route to {found['instead']['prefix']} instead:", indent=2)
         _next_hops(page, found["instead"])
     _paths(page, found["paths"])
+    if found["withdrawn"]:
+        page.gap()
+    _withdrawn(page, found["withdrawn"], 0)
 
 
 def show_flow(page: Page, found: Json) -> None:
@@ -104,6 +107,8 @@ def _paths(page: Page, paths: list[Json]) -> None:
         more += ", stale: kept until the peer has told all again" if path["stale"] else ""
         page.line(path["verdict"], f"{path['peer']} ({path['address']}): {path['text']}{more}", indent=2)
         page.line(_attributes(path), indent=6)
+        if path["came"]:
+            page.line(_came(path["came"]), indent=6)
         if path["remedy"]:
             page.line(f"{path['remedy'][0].upper()}{path['remedy'][1:]}.", indent=6)
 
@@ -123,6 +128,28 @@ def _attributes(path: Json) -> str:
     return ", ".join(words)
 
 
+def _came(came: Json) -> str:
+    """When a path came (docs/cli.md has what is known of it, and why not more)."""
+    since, until = came["since"], came["until"]
+    match came["how"]:
+        case "then":
+            return f"announced at {past(until)}, {duration(int(until))} ago"
+        case "first-transfer" if until is None:
+            return f"announced since {past(since)}, when the session began; the peer has not told all yet"
+        case "first-transfer":
+            between = f"between {past(since)} and {past(until)}"
+            return f"announced as the session began, {between}, {duration(int(until))} ago"
+        case "later":
+            return f"announced between {past(since)} and {past(until)}; more is not remembered"
+    return f"announced in an earlier session, before {past(until)}, {duration(int(until))} ago"
+
+
+def _withdrawn(page: Page, withdrawn: list[Json], indent: int) -> None:
+    for one in withdrawn:
+        when = f"at {past(one['ago'])}, {duration(int(one['ago']))} ago"
+        page.line(f"{one['peer']} ({one['address']}) withdrew {one['prefix']} {when}", indent=indent)
+
+
 def _missing(page: Page, missing: list[Json]) -> None:
     if not missing:
         return
@@ -130,5 +157,6 @@ def _missing(page: Page, missing: list[Json]) -> None:
     page.heading("What is missing")
     for one in missing:
         page.line(f"{one['network']}: {one['text']}" if one["network"] else one["text"], indent=2)
+        _withdrawn(page, one["withdrawn"], 6)
         if one["remedy"]:
             page.line(f"{one['remedy'][0].upper()}{one['remedy'][1:].rstrip('.')}.", indent=6)

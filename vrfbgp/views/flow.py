@@ -21,7 +21,7 @@ _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 _DEAD_ENDS = frozenset({"unreachable", "blackhole", "prohibit"})
 
 
-def explain_flow(core: Core, src: IPAddress, dst: IPAddress, kernel: KernelAnswer) -> Json:
+def explain_flow(core: Core, src: IPAddress, dst: IPAddress, kernel: KernelAnswer, now: float) -> Json:
     """What becomes of a packet from `src` to `dst`. ValueError for addresses of two families."""
     if src.version != dst.version:
         raise ValueError(f"{src} and {dst} are of two address families")
@@ -40,8 +40,8 @@ def explain_flow(core: Core, src: IPAddress, dst: IPAddress, kernel: KernelAnswe
         "table": found.table,
         "network": found.network,
         "route": found.entry.told(core) if found.entry else None,
-        "paths": _paths(core, found),
-        "missing": _missing(core, found, src, dst),
+        "paths": _paths(core, found, now),
+        "missing": _missing(core, found, src, dst, now),
         "kernel": _kernel(core, kernel),
         **compared(core, found, kernel),
     }
@@ -105,28 +105,29 @@ def _why_elsewhere(core: Core, found: Walk, src: IPAddress) -> str:
     return "the gateway's rules do not stand yet"
 
 
-def _paths(core: Core, found: Walk) -> list[Json]:
+def _paths(core: Core, found: Walk, now: float) -> list[Json]:
     """The paths because of which the packet goes that way."""
     if found.network is None or found.entry is None or found.entry.owner is not Owner.LEARNED:
         return []
-    return paths(Table(core, found.network), found.entry.family, found.entry.nlri, used_only=True)
+    table = Table(core, found.network)
+    return paths(table, found.entry.family, found.entry.nlri, now, used_only=True)
 
 
-def _missing(core: Core, found: Walk, src: IPAddress, dst: IPAddress) -> list[Json]:
+def _missing(core: Core, found: Walk, src: IPAddress, dst: IPAddress, now: float) -> list[Json]:
     if found.verdict in (Verdict.FORWARDED, Verdict.LOCAL):
         return []
     gateway = missing.of_source(core, src)
     if core.intent is not None and not core.intent.enabled:
         remedy = "set externalNetworkSupport of FelixConfiguration default to Enabled"
-        return [{"network": None, "text": "external networks are disabled", "remedy": remedy}]
+        return [missing.missing(None, "external networks are disabled", remedy)]
     if src in core.host.local and gateway is None:
         return []
     if gateway is None:
         text = f"{src} is in no range of an EgressGateway with externalNetworks on this node"
-        return [{"network": None, "text": text, "remedy": "compare vrfbgp status"}]
+        return [missing.missing(None, text, "compare vrfbgp status")]
     if found.rule is not None and found.rule.ours and found.rule.dst is not None:
         return []
-    return missing.of_gateway(core, gateway, src, dst)
+    return missing.of_gateway(core, gateway, src, dst, now)
 
 
 # -- the kernel's answer ---------------------------------------------------------------------------
