@@ -126,7 +126,7 @@ def test_cluster_destinations_go_by_main(node: Node) -> None:
     node = Node(intent(cluster=(ip_network("105.8.10.0/24"),)))
     found = explained(node, kernel=answer(254, None, 4))
     assert (found["verdict"], found["table"], found["agrees"]) == ("elsewhere", 254, True)
-    assert decided(found) == "101: from 10.50.0.2/32 to 105.8.10.0/24 lookup 254"
+    assert decided(found) == "101: from 10.50.0.2/32 to 105.8.10.0/24 lookup main"
     assert "cluster" in found["text"]
     assert found["missing"] == []
 

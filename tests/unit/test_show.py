@@ -158,8 +158,8 @@ kernel       agrees: unicast, table 500, 172.16.1.140 on red0
   172.16.1.140  red0    red-1
 
 Rules that match and do not decide
-  RULE                    OURS  RESULT
-  0: from all lookup 255  no    no-route
+  RULE                      OURS  RESULT
+  0: from all lookup local  no    no-route
 
 Paths, those in use first
   best red-1 (172.16.1.140): the best path
@@ -173,7 +173,7 @@ def test_a_difference_from_the_kernel_is_loud_and_stands_before_all_else() -> No
     kernel = route("0.0.0.0/0", 254, 2)
     found = flow(typical(), "10.50.0.2", "105.8.10.1", kernel)
     lines = printed(show_flow, found).splitlines()
-    assert lines[3] == "!!! This differs from the kernel: the kernel takes table 254, not 500"
+    assert lines[3] == "!!! This differs from the kernel: the kernel takes table main, not 500"
     assert any(line.startswith("kernel") and "DIFFERS" in line for line in lines)
 
 

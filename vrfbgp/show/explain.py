@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vrfbgp.show.tables import Page, duration, past
+from vrfbgp.show.tables import Page, duration, past, table_word
 
 Json = dict[str, Any]
 
@@ -64,7 +64,9 @@ def _rule(found: Json) -> str:
 def _table(found: Json) -> str:
     if found["table"] is None:
         return "-"
-    return f"{found['table']} (network {found['network']})" if found["network"] else str(found["table"])
+    return (
+        f"{found['table']} (network {found['network']})" if found["network"] else table_word(found["table"])
+    )
 
 
 def _kernel(found: Json) -> str:
@@ -75,7 +77,7 @@ def _kernel(found: Json) -> str:
     if "error" in kernel:
         return f"{agrees}{kernel['error']}"
     hops = ", ".join(f"{hop['gateway'] or 'on-link'} on {hop['device']}" for hop in kernel["next_hops"])
-    return f"{agrees}{kernel['kind']}, table {kernel['table']}" + (f", {hops}" if hops else "")
+    return f"{agrees}{kernel['kind']}, table {table_word(kernel['table'])}" + (f", {hops}" if hops else "")
 
 
 def _next_hops(page: Page, route: Json) -> None:

@@ -161,6 +161,11 @@ def past(seconds: float) -> str:
     return f"{then:%H:%M:%S}" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M:%S}"
 
 
+def table_word(table: int) -> str:
+    """A table as `ip rule` calls it (linux/rtnetlink.h)."""
+    return {253: "default", 254: "main", 255: "local"}.get(table, str(table))
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     """`1 peer`, `2 peers`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

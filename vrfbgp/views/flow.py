@@ -8,7 +8,7 @@ import errno
 import os
 
 from vrfbgp.core import Core
-from vrfbgp.model import IPAddress, KernelRoute
+from vrfbgp.model import IPAddress, KernelRoute, table_word
 from vrfbgp.steering import is_open
 from vrfbgp.views import missing
 from vrfbgp.views.prefix import paths
@@ -82,8 +82,7 @@ def _text(core: Core, found: Walk, src: IPAddress) -> str:
         case Verdict.LOCAL:
             return "for this node itself"
         case Verdict.ELSEWHERE:
-            table = {254: "main", 253: "default"}.get(found.table or 0, found.table)
-            return f"by table {table}: {_why_elsewhere(core, found, src)}"
+            return f"by table {table_word(found.table or 0)}: {_why_elsewhere(core, found, src)}"
     return "table main decides, and the kernel could not be asked about this source"
 
 
@@ -163,7 +162,7 @@ def _difference(core: Core, found: Walk, kernel: KernelRoute | OSError) -> str |
         if isinstance(kernel, OSError):
             known = kernel.errno in _NO_WAY
             return None if known else f"the kernel refuses the question: {kernel}"
-        return None if dead else f"the kernel sends it by table {kernel.key.table}"
+        return None if dead else f"the kernel sends it by table {table_word(kernel.key.table)}"
     if isinstance(kernel, OSError):
         return f"the kernel says: {os.strerror(kernel.errno or 0)}"
     if dead:
@@ -171,7 +170,8 @@ def _difference(core: Core, found: Walk, kernel: KernelRoute | OSError) -> str |
     if found.verdict is Verdict.LOCAL:
         return None if kernel.kind in ("local", "broadcast") else f"the kernel says: {kernel.kind}"
     if kernel.key.table != found.table:
-        return f"the kernel takes table {kernel.key.table}, not {found.table}"
+        taken, expected = table_word(kernel.key.table), table_word(found.table or 0)
+        return f"the kernel takes table {taken}, not {expected}"
     if found.entry is None or not found.entry.hops or not kernel.nexthops:
         return None
     ours = {(hop.gateway, hop.ifindex) for hop in found.entry.hops}
