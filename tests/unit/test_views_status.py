@@ -131,6 +131,16 @@ def test_a_peer_that_is_up_tells_for_how_long_and_what_was_negotiated(node: Node
     assert found["announced"] == 1
 
 
+def test_nothing_is_announced_to_a_peer_whose_session_is_down(node: Node) -> None:
+    node.up(RED)
+    node.down(RED, DownCause(DownKind.HOLD_TIMER))
+    found = told(node)
+    assert peer_of(found, "red")["announced"] == 0
+    assert of(found, "gateways", "default/red")["announced"] == []
+    node.up(RED)
+    assert peer_of(told(node), "red")["announced"] == 1
+
+
 def test_a_peer_that_is_not_up_tells_why_and_what_to_do(node: Node) -> None:
     node.down(RED, BAD_AS, failed=True)
     found = peer_of(told(node), "red")
