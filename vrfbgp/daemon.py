@@ -47,9 +47,10 @@ from vrfbgp.events import (
 )
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
-from vrfbgp.journal import Journal
+from vrfbgp.journal import Journal, rfc3339
 from vrfbgp.kernel import Kernel, Unfit, surroundings
 from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.netns import own_namespace
 from vrfbgp.notes import Code, Note
 from vrfbgp.notify import Notify
 from vrfbgp.options import DaemonOptions
@@ -332,6 +333,8 @@ class Daemon:
         found = await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
         if request.get("command") == "status" and "config" in found:
             found["config"] |= views.last_reading(self._journal)
+            began = {"pid": os.getpid(), "started": rfc3339(self._journal.began)}
+            found["daemon"] = {"version": __version__, **began, "network_namespace": own_namespace()}
         return found
 
     def _drain(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -295,7 +295,7 @@ def test_check_of_a_place_without_a_manifest_says_so_and_ends_with_1(tmp_path: P
     (tmp_path / "notes.txt").write_text("nothing of ours")
     done = vrfbgp("check", tmp_path)
     assert done.exit_code == 1
-    assert "There is no manifest in" in done.output
+    assert "There is no manifest (" in done.output
     assert "good" not in done.output
 
 
