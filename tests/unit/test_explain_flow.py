@@ -385,3 +385,42 @@ def test_who_withdrew_what_is_missing_is_told(node: Node) -> None:
     (missing,) = explained(node)["missing"]
     gone = {"peer": "red-1", "address": "172.16.1.140", "prefix": "105.8.0.0/16", "ago": 60.0}
     assert missing["withdrawn"] == [gone]
+
+
+# -- the way back ----------------------------------------------------------------------------------
+
+
+def way_back(node: Node, src: str = GATEWAY) -> tuple[list[str], str | None]:
+    found = explained(node, src)["way_back"]
+    return found["announced"], found["text"]
+
+
+def test_the_peers_that_are_told_the_source_are_named(node: Node) -> None:
+    node.learns(RED, "105.8.10.0/24")
+    assert way_back(node) == (["red-1 (172.16.1.140)"], None)
+
+
+def test_packets_that_leave_by_a_stale_route_have_no_way_back(node: Node) -> None:
+    node.learns(RED, "105.8.10.0/24")
+    node.down(RED, DownCause(DownKind.SPEAKER_ENDED))
+    assert explained(node)["verdict"] == "forwarded"
+    assert way_back(node) == ([], "no session is up")
+
+
+def test_a_source_that_is_not_here_or_may_not_be_announced_has_none() -> None:
+    ranges = (ip_network("10.50.0.2/31"),)
+    both = gateway("default/red", "10.50.0.2/31", "red")
+    for found, src, why in (
+        (both, "10.50.0.3", "no address of this node"),
+        (replace(both, exported=()), "10.50.0.2", "disableBGPExport"),
+    ):
+        node = Node(intent(gateways=(replace(found, ranges=ranges),)))
+        node.up(RED)
+        node.learns(RED, "105.8.10.0/24")
+        told, text = way_back(node, src)
+        assert told == []
+        assert why in str(text)
+
+
+def test_what_goes_nowhere_has_no_way_back(node: Node) -> None:
+    assert explained(node)["way_back"] is None

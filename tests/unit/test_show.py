@@ -76,9 +76,9 @@ NETWORK  STATE    TABLE  ROUTES  PENDING  IN SYNC  UPLINKS
 red      syncing    500       2        0  no       red0
 yellow   down       501       0        0  no       yellow0
 
-NETWORK  PEER      ADDRESS          AS  STATE          FOR  RECEIVED  USABLE  ANNOUNCED
-red      red-1     172.16.1.140  64512  established  2m 5s         3       2          1
-yellow   yellow-1  172.16.2.140  63400  idle         2m 5s         0       0          0
+NETWORK  PEER      ADDRESS          AS  STATE          FOR  RECEIVED  USABLE  IN USE  ANNOUNCED
+red      red-1     172.16.1.140  64512  established  2m 5s         3       2       2          1
+yellow   yellow-1  172.16.2.140  63400  idle         2m 5s         0       0       0          0
 
 NETWORK  PEER   NOT USED, BECAUSE    PREFIXES
 red      red-1  next-hop-unresolved         1
@@ -153,6 +153,7 @@ rule         102: from 10.50.0.2/32 lookup 500
 table        500 (network red)
 route        105.8.10.0/24 (learned)
 kernel       agrees: unicast, table 500, 172.16.1.140 on red0
+way back     10.50.0.2 is announced to red-1 (172.16.1.140)
 
   GATEWAY       DEVICE  PEER
   172.16.1.140  red0    red-1

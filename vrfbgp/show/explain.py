@@ -40,6 +40,8 @@ def show_flow(page: Page, found: Json) -> None:
         ("route", found["route"]["prefix"] + f" ({found['route']['owner']})" if found["route"] else "-"),
         ("kernel", _kernel(found)),
     ]
+    if found["way_back"]:
+        facts.append(("way back", _way_back(found)))
     page.table(("", ""), facts, header=False)
     if found["route"]:
         _next_hops(page, found["route"])
@@ -78,6 +80,15 @@ def _kernel(found: Json) -> str:
         return f"{agrees}{kernel['error']}"
     hops = ", ".join(f"{hop['gateway'] or 'on-link'} on {hop['device']}" for hop in kernel["next_hops"])
     return f"{agrees}{kernel['kind']}, table {table_word(kernel['table'])}" + (f", {hops}" if hops else "")
+
+
+def _way_back(found: Json) -> str:
+    told = found["way_back"]["announced"]
+    if told:
+        return f"{found['source']} is announced to {', '.join(told)}"
+    return (
+        f"NONE: {found['source']} is announced to no peer of {found['network']}: {found['way_back']['text']}"
+    )
 
 
 def _next_hops(page: Page, route: Json) -> None:
@@ -139,8 +150,9 @@ def _came(came: Json) -> str:
         case "first-transfer" if until is None:
             return f"announced since {past(since)}, when the session began; the peer has not told all yet"
         case "first-transfer":
-            between = f"between {past(since)} and {past(until)}"
-            return f"announced as the session began, {between}, {duration(int(until))} ago"
+            began, over = past(since), past(until)
+            when = f"at {over}" if began == over else f"between {began} and {over}"
+            return f"announced as the session began, {when}, {duration(int(until))} ago"
         case "later":
             return f"announced between {past(since)} and {past(until)}; more is not remembered"
     return f"announced in an earlier session, before {past(until)}, {duration(int(until))} ago"

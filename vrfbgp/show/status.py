@@ -95,6 +95,7 @@ def _peers(page: Page, networks: list[Json]) -> None:
             duration(peer["uptime"] if peer["uptime"] is not None else peer["down_for"]),
             peer["received"],
             peer["accepted"] - sum(peer["unusable"].values()),
+            peer["in_use"],
             peer["announced"],
         )
         for network in networks
@@ -103,7 +104,18 @@ def _peers(page: Page, networks: list[Json]) -> None:
     if rows:
         page.gap()
         page.table(
-            ("NETWORK", "PEER", "ADDRESS@", "AS#", "STATE", "FOR#", "RECEIVED#", "USABLE#", "ANNOUNCED#"),
+            (
+                "NETWORK",
+                "PEER",
+                "ADDRESS@",
+                "AS#",
+                "STATE",
+                "FOR#",
+                "RECEIVED#",
+                "USABLE#",
+                "IN USE#",
+                "ANNOUNCED#",
+            ),
             rows,
         )
     unused = [

@@ -14,6 +14,7 @@ from vrfbgp.views import missing
 from vrfbgp.views.prefix import paths
 from vrfbgp.views.table import Owner, Table
 from vrfbgp.views.walk import KernelAnswer, Verdict, Walk, walk
+from vrfbgp.views.way_back import way_back
 from vrfbgp.views.words import Json
 
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
@@ -41,6 +42,7 @@ def explain_flow(core: Core, src: IPAddress, dst: IPAddress, kernel: KernelAnswe
         "network": found.network,
         "route": found.entry.told(core) if found.entry else None,
         "paths": _paths(core, found, now),
+        "way_back": way_back(core, gateway, src, found.network),
         "missing": _missing(core, found, src, dst, now),
         "kernel": _kernel(core, kernel),
         **compared(core, found, kernel),
