@@ -147,7 +147,7 @@ class Core:
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
-                    resets = network.updates(event)
+                    resets = network.updates(event, now)
                     self._asked += resets
                     for fault in network.new_faults(event.peer):
                         self._note(Code.MALFORMED, event.peer, f"{fault}; counted in status", warning=True)

@@ -147,7 +147,7 @@ class Network:
                     self.loc.forget(event.peer, family)
         return True
 
-    def updates(self, event: Updates) -> list[ResetSession]:
+    def updates(self, event: Updates, now: float) -> list[ResetSession]:
         """UPDATEs of a session, applied in order; those of an ended session are not."""
         session = self.sessions.get(event.peer)
         if session is None or session.epoch != event.epoch:
@@ -157,11 +157,14 @@ class Network:
             return []
         resets: list[ResetSession] = []
         gone: dict[Family, list[Nlri]] = {}
+        timed = session.heard(now)
         for found in decoder.block(event.block):
             if isinstance(found, SessionError):
                 resets.append(ResetSession(event.peer, found.code, found.subcode))
                 break
             session.updates += found.messages
+            if timed:
+                session.arrivals.note(found, now)
             if not found.announced and found.end_of_rib is None:
                 # Mostly one prefix in each of very many UPDATEs: they are withdrawn together.
                 for family, nlri, _ in found.withdrawn:
@@ -171,6 +174,7 @@ class Network:
                 self._withdraw(session, gone)
             self._apply(session, paths, found)
         self._withdraw(session, gone)
+        session.heard(now)
         if self._look_at_limits(session):
             resets.append(ResetSession(event.peer, *MAX_PREFIXES))
         return resets

@@ -291,6 +291,21 @@ def test_check_of_a_path_that_does_not_exist_ends_with_1(tmp_path: Path) -> None
     assert "nowhere" in done.output
 
 
+def test_check_of_a_place_without_a_manifest_says_so_and_ends_with_1(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing of ours")
+    done = vrfbgp("check", tmp_path)
+    assert done.exit_code == 1
+    assert "There is no manifest (" in done.output
+    assert "good" not in done.output
+
+
+def test_check_of_manifests_without_a_network_says_so_and_ends_with_0(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n")
+    done = vrfbgp("check", tmp_path)
+    assert done.exit_code == 0
+    assert "There is no ExternalNetwork in it" in done.output
+
+
 def test_check_takes_its_paths_from_the_environment(manifests: Path) -> None:
     assert vrfbgp("check", VRFBGP_CONFIG=str(manifests), VRFBGP_NODE="node-1").exit_code == 0
 

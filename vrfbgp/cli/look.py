@@ -131,7 +131,12 @@ def explain(
     run_dir: RunDir = RUN_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Why packets go where they go (--from SRC DST), or why a prefix is used or not (NETWORK PREFIX)."""
+    """Why packets go where they go (--from SRC DST), or why a prefix is used or not (NETWORK PREFIX).
+
+    Each path is told with when it came: the time of the announcement, if it is among the last 32,768 of its
+    peer and family; else that it came as the session began, or between which two times. Withdrawals are
+    remembered alike.
+    """
     if (source is None) == (prefix is None):
         raise typer.BadParameter("give either --from SRC DST, or NETWORK PREFIX", param_hint="explain")
     if source is not None:

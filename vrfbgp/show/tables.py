@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -152,6 +152,18 @@ def duration(seconds: int | None) -> str:
 def moment(time: str) -> str:
     """An RFC 3339 time, to the second, in the reader's own zone."""
     return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def past(seconds: float) -> str:
+    """When that was, in the reader's own zone: `20:09:44`, with the date if it is not today's."""
+    now = datetime.now().astimezone()
+    then = now - timedelta(seconds=seconds)
+    return f"{then:%H:%M:%S}" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M:%S}"
+
+
+def table_word(table: int) -> str:
+    """A table as `ip rule` calls it (linux/rtnetlink.h)."""
+    return {253: "default", 254: "main", 255: "local"}.get(table, str(table))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

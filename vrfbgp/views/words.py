@@ -64,8 +64,10 @@ def places(core: Core) -> dict[str, Place]:
 
 
 def announced(core: Core, network: str) -> list[Announce]:
-    """What the peers of a network were told."""
-    return list(core.announcements.sent.get(network, {}).values())
+    """What the peers of a network are told, those whose session is up: the others get it with their next."""
+    running = core.networks.get(network)
+    works = {peer for peer, session in running.sessions.items() if session.works} if running else set()
+    return [sent for sent in core.announcements.sent.get(network, {}).values() if sent.peer in works]
 
 
 def problem(found: Problem) -> Json:
