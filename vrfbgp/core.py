@@ -440,4 +440,5 @@ class Core:
             return now
         others = [self.reconciler.retry.next(now), self.reconciler.contests.next(now)]
         others += [self.drain.until, self.planner.footings.deadline(), self.repairs.deadline(now)]
+        others.append(self.reconciler.moves.deadline())
         return min((time for time in (*times, *others) if time is not None and time > now), default=None)

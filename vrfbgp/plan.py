@@ -229,9 +229,12 @@ class Planner:
             for name in taken:
                 del moving[name]
         # Two networks may exchange their tables: all leave before one arrives.
-        for name in moving:
+        for name, place in moving.items():
+            if (before := self.places.get(name)) and before.table != place.table:
+                self._reconciler.move(before.table, place.table)
             self._unplace(networks[name])
         for name, place in moving.items():
+            self._reconciler.moves.taken(place.table)
             self._arrive(networks[name], place)
         return undecided
 
