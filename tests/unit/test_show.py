@@ -83,9 +83,9 @@ yellow   yellow-1  172.16.2.140  63400  idle         2m 5s         0       0    
 NETWORK  PEER   NOT USED, BECAUSE    PREFIXES
 red      red-1  next-hop-unresolved         1
 
-GATEWAY       STATE     RANGES        NETWORKS                ELSE         ANNOUNCED
-default/red   ok        10.50.0.2/32  red                     unreachable  10.50.0.2
-default/both  degraded  10.50.0.4/32  yellow, blue (missing)  unreachable  none is here
+GATEWAY       STATE     RANGES        NETWORKS                ELSE         RULES  ANNOUNCED
+default/red   ok        10.50.0.2/32  red                     unreachable      2  10.50.0.2
+default/both  degraded  10.50.0.4/32  yellow, blue (missing)  unreachable      2  none is here
 
 Sessions that are not up
   yellow/172.16.2.140 (yellow-1): notification received 2/2 (OPEN Message Error, Bad Peer AS)

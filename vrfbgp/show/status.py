@@ -136,7 +136,7 @@ def _gateways(page: Page, status: Json) -> None:
     told = {n["name"] for n in status["networks"] if any(p["uptime"] is not None for p in n["peers"])}
     page.gap()
     page.table(
-        ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE", "ANNOUNCED"),
+        ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE", "RULES#", "ANNOUNCED"),
         (
             (
                 gateway["name"],
@@ -147,11 +147,17 @@ def _gateways(page: Page, status: Json) -> None:
                     for name in gateway["networks"]
                 ),
                 "unreachable" if gateway["closed"] else "main",
+                _standing(gateway["rules"]),
                 "withdrawn" if withdrawn and not gateway["announced"] else _announced(gateway, told),
             )
             for gateway in gateways
         ),
     )
+
+
+def _standing(rules: list[Json]) -> str:
+    stand = sum(rule["stands"] for rule in rules)
+    return f"{stand}" if stand == len(rules) else f"{stand} of {len(rules)}"
 
 
 def _announced(gateway: Json, told: set[str]) -> str:
