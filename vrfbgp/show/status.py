@@ -40,8 +40,10 @@ def _summary(page: Page, status: Json) -> None:
     page.line(*words)
     if taken := status["config"].get("applied"):
         refused = f"what was read at {moment(status['config']['read'])} is refused"
+        began = status.get("daemon", {}).get("started")
+        config = f"Running since {moment(began)} with the config" if began else "Config"
         page.line(
-            f"Config of {moment(taken)};", refused if status["config"]["refused"] else "it is the newest"
+            f"{config} of {moment(taken)};", refused if status["config"]["refused"] else "it is the newest"
         )
     if status["drain"]["state"] != "serving":
         page.heading(f"This node leaves: {drain_words(status['drain'])}")
