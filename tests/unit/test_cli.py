@@ -401,12 +401,15 @@ def test_routes_are_put_together_from_pages(daemon: Daemon) -> None:
 
 
 def test_all_routes_are_asked_for_page_by_page(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vrfbgp.cli.look.LARGEST_PAGE", 10)
+    monkeypatch.setattr("vrfbgp.cli.paging.LARGEST_PAGE", 10)
     daemon.node.up(RED)
     daemon.node.learns(RED, *(f"105.8.{number}.0/24" for number in range(30)))
     done = vrfbgp("routes", "red", "--limit", 0, "--json", "--run-dir", daemon.run_dir)
     assert len(json.loads(done.stdout)["routes"]) == 31
     assert len(daemon.asked) == 4
+    text = vrfbgp("routes", "red", "--limit", 15, "--run-dir", daemon.run_dir).stdout
+    assert text.count("installed") == 15
+    assert "15 prefixes\n\nThere are more" in text
 
 
 def test_explain_has_two_forms(daemon: Daemon) -> None:

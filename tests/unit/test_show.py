@@ -83,9 +83,9 @@ yellow   yellow-1  172.16.2.140  63400  idle         2m 5s         0       0    
 NETWORK  PEER   NOT USED, BECAUSE    PREFIXES
 red      red-1  next-hop-unresolved         1
 
-GATEWAY       STATE     RANGES        NETWORKS                ELSE         ANNOUNCED
-default/red   ok        10.50.0.2/32  red                     unreachable  10.50.0.2
-default/both  degraded  10.50.0.4/32  yellow, blue (missing)  unreachable  none is here
+GATEWAY       STATE     RANGES        NETWORKS                ELSE         RULES  ANNOUNCED
+default/red   ok        10.50.0.2/32  red                     unreachable      2  10.50.0.2
+default/both  degraded  10.50.0.4/32  yellow, blue (missing)  unreachable      2  none is here
 
 Sessions that are not up
   yellow/172.16.2.140 (yellow-1): notification received 2/2 (OPEN Message Error, Bad Peer AS)
@@ -469,3 +469,26 @@ def test_nothing_begins_with_an_empty_line() -> None:
     problem = {"severity": "refused", "subject": "file a", "reason": "syntax", "text": "is none.", "file": ""}
     text = printed(lambda page, plan: show_plan(page, plan, verbose=False), {"refused": [problem]})
     assert text.startswith("Refused: nothing would change")
+
+
+def test_a_long_table_is_printed_at_once_aligned_and_harmless() -> None:
+    out = io.StringIO()
+    rows = [(f"10.0.{n >> 8}.{n & 255}/32", "installed", n, None, "a\nb\x1b") for n in range(1000)]
+    Page(out).table(("PREFIX@", "STATE", "NUMBER#", "PEER", "REASON"), rows, 2)
+    head, *lines = out.getvalue().splitlines()
+    assert head == "  PREFIX         STATE      NUMBER  PEER  REASON"
+    assert len(lines) == 1000
+    assert lines[7] == "  10.0.0.7/32    installed       7  -     a b\\x1b"
+    assert lines[-1] == "  10.0.3.231/32  installed     999  -     a b\\x1b"
+
+
+def test_routes_on_several_pages_are_one_list_with_the_number_below() -> None:
+    node = typical()
+    first, second = (routes(node.core, "red", limit=2, offset=offset) for offset in (0, 2))
+    out = io.StringIO()
+    show_routes(Page(out), first, iter([second]))
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "Network red, table 500 (not in sync yet)"
+    assert sum(line.startswith("PREFIX") for line in lines) == 1
+    assert lines[-1] == "4 prefixes"
+    assert all(any(row["prefix"] in line for line in lines) for row in first["routes"] + second["routes"])

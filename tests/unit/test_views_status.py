@@ -15,7 +15,7 @@ from tests.unit.rib import wire
 from vrfbgp.core import Core
 from vrfbgp.events import ConfigLoaded, ConfigRefused, DownCause, DownKind, DrainAsked, Overrun, RouteSeen
 from vrfbgp.intent import NetworkIntent, Place, Problem, Reason, Severity
-from vrfbgp.model import METRIC, Family, RouteKey, nlri_of
+from vrfbgp.model import METRIC, Action, Family, RouteKey, Rule, nlri_of
 from vrfbgp.views import status
 
 REFUSED_CONNECTION = DownCause(DownKind.CONNECT_FAILED, text="Connection refused")
@@ -233,6 +233,16 @@ def test_where_external_networks_are_disabled_all_is_told_to_be() -> None:
     assert of(found, "networks", "red")["state"] == "disabled"
     assert peer_of(found, "red")["state"] == "disabled"
     assert of(found, "gateways", "default/red")["state"] == "disabled"
+
+
+def test_a_gateway_tells_its_rules_and_which_of_them_stand() -> None:
+    closing = Rule(Family.IPV4, 103, ip_network("10.50.0.2/32"), action=Action.UNREACHABLE)
+    found = of(told(Node(refuses={closing: errno.ENOMEM})), "gateways", "default/red")
+    assert found["rules"] == [
+        {"rule": "102: from 10.50.0.2/32 lookup 500", "stands": True},
+        {"rule": "103: from 10.50.0.2/32 unreachable", "stands": False},
+    ]
+    assert found["state"] == "waiting"
 
 
 def test_a_gateway_tells_where_it_is_announced(node: Node) -> None:

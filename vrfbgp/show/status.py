@@ -40,8 +40,10 @@ def _summary(page: Page, status: Json) -> None:
     page.line(*words)
     if taken := status["config"].get("applied"):
         refused = f"what was read at {moment(status['config']['read'])} is refused"
+        began = status.get("daemon", {}).get("started")
+        config = f"Running since {moment(began)} with the config" if began else "Config"
         page.line(
-            f"Config of {moment(taken)};", refused if status["config"]["refused"] else "it is the newest"
+            f"{config} of {moment(taken)};", refused if status["config"]["refused"] else "it is the newest"
         )
     if status["drain"]["state"] != "serving":
         page.heading(f"This node leaves: {drain_words(status['drain'])}")
@@ -136,7 +138,7 @@ def _gateways(page: Page, status: Json) -> None:
     told = {n["name"] for n in status["networks"] if any(p["uptime"] is not None for p in n["peers"])}
     page.gap()
     page.table(
-        ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE", "ANNOUNCED"),
+        ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE", "RULES#", "ANNOUNCED"),
         (
             (
                 gateway["name"],
@@ -147,11 +149,17 @@ def _gateways(page: Page, status: Json) -> None:
                     for name in gateway["networks"]
                 ),
                 "unreachable" if gateway["closed"] else "main",
+                _standing(gateway["rules"]),
                 "withdrawn" if withdrawn and not gateway["announced"] else _announced(gateway, told),
             )
             for gateway in gateways
         ),
     )
+
+
+def _standing(rules: list[Json]) -> str:
+    stand = sum(rule["stands"] for rule in rules)
+    return f"{stand}" if stand == len(rules) else f"{stand} of {len(rules)}"
 
 
 def _announced(gateway: Json, told: set[str]) -> str:
