@@ -277,8 +277,6 @@ class Reconciler:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
         self._forget_settled()
         rules = self._rule_changes(now)
-        doubted = self._reads.tables()
-        closed = self._handovers.closed(self._acknowledged, doubted)
         kept = self.moves.kept(rule.table for rule in self._standing_rules())
         batch: list[Step] = []
         if len(self.nexthops.delta) and ReadNexthops() not in self._reads:
@@ -290,6 +288,8 @@ class Reconciler:
         batch += routes.written
         batch += routes.removals
         self.moves.wrote(serial, batch)
+        doubted = self._reads.tables()
+        closed = self._handovers.closed(self._acknowledged, doubted)
         arriving = self.moves.arriving(now, self._acknowledged, doubted)
         first: list[Step] = [AddRule(rule) for rule in rules.closing if rule.table not in arriving]
         first += [DeleteRule(rule) for rule in rules.misleading]
