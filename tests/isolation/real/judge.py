@@ -62,6 +62,7 @@ class Judge:
         self._destinations = destinations()
         self._since: list[Truth] = []
         """What held since the last rest, the newest last."""
+        self._gaps_excused = True
         self._excused = True
         """What is captured until the next rest is nobody's fault, or before the first."""
         wires.aim(self._destinations)
@@ -77,7 +78,11 @@ class Judge:
 
     def excuse(self) -> None:
         """Somebody leads packets astray, who may: until all is put right, none is judged."""
-        self._excused = True
+        self._excused = self._gaps_excused = True
+
+    def excuse_gaps(self) -> None:
+        """Packets may be unreachable until the next rest, though their networks have a way."""
+        self._gaps_excused = True
 
     # -- all the time ----------------------------------------------------------------------------------
 
@@ -154,17 +159,39 @@ class Judge:
         """All agrees: a packet of each pair is sent, and comes out where it must. Raises Broken."""
         truth = self.look()
         self.judge_packets()
+        self._judge_losses()
         ways = {(src, dst): self._way(truth, src, dst) for src, dst, _ in self._pairs() if src in INSIDE}
         surely = {
             (src, dst)
             for (src, dst), hops in ways.items()
             if hops and all(gateway in HOSTS or (gateway is None and dst in HOSTS) for gateway, _ in hops)
         }
-        self._since, self._excused = [truth], False
+        self._since, self._excused, self._gaps_excused = [truth], False, False
         self._wires.fire([pair for pair in ways if pair[0] in self._wires.sources])
         self._await(surely & {pair for pair in ways if pair[0] in self._wires.sources}, ways)
         self.judge_packets()
         self.count.exact += 1
+
+    def _judge_losses(self) -> None:
+        """Whose way was one and the same all the time, none of its packets is missing. Raises Broken."""
+        self._wires.hold()
+        try:
+            if not self._gaps_excused:
+                wait_for(self._all_but_unsteady_came, 3, interval=0.01)
+        except NeverTrue as error:
+            raise Broken(str(error)) from error
+        finally:
+            self._wires.resume()
+
+    def _all_but_unsteady_came(self) -> bool:
+        for (src, dst), times in self._wires.lost().items():
+            fates = {one.fate(src, dst) for one in self._since}
+            steady = len(fates) == 1 and all(gateway in HOSTS for fate in fates for gateway, _ in fate.hops)
+            (fate, *_) = fates
+            assert not (steady and fate.hops), (
+                f"{src} to {dst}: {times} packets lost, with {fate} all the time"
+            )
+        return True
 
     def _await(self, surely: set[tuple[Host, Host]], ways: dict[tuple[Host, Host], frozenset]) -> None:
         fired = time.monotonic()

@@ -149,6 +149,7 @@ protocol bgp node {{
   passive;
   hold time {HOLD};
   keepalive time {KEEPALIVE};
+  error wait time 1, 2;
   {restart}
   {family} {{ import all; export filter saying; }};
 }}
@@ -317,7 +318,9 @@ afi-safi-name = "{family}"
 
 def missing() -> str:
     """What the scripts need on this machine beside the labs' requirements; empty if nothing."""
-    for tool, package in (("bird", "bird2"), ("gobgpd", "gobgpd")):
-        if shutil.which(tool) is None:
-            return f"{tool} is not installed (apt-get install {package})"
-    return ""
+    return "" if shutil.which("bird") else "BIRD is not installed (apt-get install bird2)"
+
+
+def has_gobgp() -> bool:
+    """Whether one router may be a GoBGP (apt-get install gobgpd)."""
+    return shutil.which("gobgpd") is not None

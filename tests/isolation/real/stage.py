@@ -24,7 +24,8 @@ from tests.isolation.real.arena import FABRIC_DEVICE, PLACES, WIRES, Arena, fixe
 from tests.isolation.real.judge import Broken, Judge
 from tests.isolation.real.kernel import OURS, Kernel
 from tests.isolation.real.plot import BAD, CLUSTER, NODE_NAME, ROUTERS, Plot, announcement
-from tests.isolation.real.routers import Bird, Frr, Gobgp, Router, Said
+from tests.isolation.real.routers import Bird, Frr, Gobgp, Router, Said, has_gobgp
+from tests.isolation.real.uptimes import Uptimes
 from tests.isolation.real.wires import Wires
 from tests.isolation.truth import Announcement, Facts, Net
 from vrfbgp.control import NotAnswered, ask
@@ -44,8 +45,9 @@ class Stage:
         self.plot = Plot()
         self.said: dict[str, dict[str, Said]] = {name: {} for name in ROUTERS}
         """What each router announces, or will when it is started."""
-        self._truly: dict[str, dict[str, Announcement]] = {name: {} for name in ROUTERS}
-        """The same as the node sees it."""
+        self._heard: dict[str, dict[str, Announcement]] = {name: {} for name in ROUTERS}
+        """The same as it got to the node."""
+        self._uptimes = Uptimes(lambda: self.daemon.log())
         self.waited = ""
         """What was wrong last, before the present rest."""
         self._logged = 0
@@ -85,14 +87,14 @@ class Stage:
         self._stack.close()
 
     def _routers(self) -> dict[str, Router]:
-        """BIRDs, but one FRR and one GoBGP, where chance wants them."""
+        """BIRDs, but one FRR and (if it is installed) one GoBGP, where chance wants them."""
         others = self._rng.sample([plan.name for plan in ROUTERS.values() if plan.version == 4], 2)
         routers: dict[str, Router] = {}
         for name, plan in ROUTERS.items():
             namespace = self.arena.host(name, plan.device, plan.address)
             if name == others[0]:
                 routers[name] = Frr(plan, namespace)
-            elif name == others[1]:
+            elif name == others[1] and has_gobgp():
                 routers[name] = Gobgp(plan, namespace)
             else:
                 routers[name] = Bird(plan, namespace, self._rng.choice((0, GRACEFUL)))
@@ -134,7 +136,7 @@ class Stage:
             router, account = self.routers[name], self.ledger.accounts.get(_peer(name))
             if account is None or not account.up:
                 forgets, now = not router.keeps_forwarding, time.monotonic()
-                self.ledger.up(_peer(name), self._truly[name], router.graceful, forgets, now)
+                self.ledger.up(_peer(name), self._heard[name], router.graceful, forgets, now)
                 self.ledger.end_of_rib(_peer(name))
 
     # -- rest ----------------------------------------------------------------------------------------
@@ -180,14 +182,22 @@ class Stage:
         for name in self.reached():
             found = peers.get(name)
             if found is None or found["state"] != "established":
-                return f"no session with {name}: {found}"
+                return f"no session with {name}: {found and (found['state'], found['reason'])}"
             echoed = range(found["announced"] + 1) if self.routers[name].echoes else (0,)
-            if found["received"] - len(self.said[name]) not in echoed:
+            if found["received"] - len(self.said[name]) not in echoed or not self._is_heard(name):
                 return f"{name} said {sorted(self.said[name])}, but {found['received']} prefixes are received"
         kernel = status["kernel"]
         if kernel["pending"] != kernel["blocked"]["count"] or kernel["failed"]:
             return f"the kernel's objects are not all there: {kernel}"
         return ""
+
+    def _is_heard(self, name: str) -> bool:
+        """Whether the daemon has got just what a router announces now."""
+        request = {"command": "received", "network": ROUTERS[name].network, "limit": 1000}
+        found = ask(self.daemon.run_directory, request)["received"]
+        heard = {row["prefix"]: row["next_hop"] for row in found if row["peer"] == name}
+        said = {prefix: one.next_hop or ROUTERS[name].address for prefix, one in self.said[name].items()}
+        return said.items() <= heard.items()
 
     def _misled(self) -> str:
         """A router that knows other gateways than its own network's."""
@@ -212,9 +222,11 @@ class Stage:
         words = line.split()
         deed = getattr(self, f"_do_{words[0]}", None)
         assert deed is not None, f"nobody knows how to {line}"
+        watch = self._uptimes.before(words, self.down)
         deed(*words[1:])
         self._follow_sessions()
         self.rest()
+        self._uptimes.after(watch)
 
     def _do_announce(self, name: str, prefix: str, *more: str) -> None:
         """announce ROUTER PREFIX [via HOST] [path AS,AS]"""
@@ -222,19 +234,27 @@ class Stage:
         path = tuple(int(asn) for asn in words.get("path", "").split(",") if asn)
         said = Said(words.get("via", ""), path)
         self.said[name][prefix] = said
-        self._truly[name][prefix] = announcement(ROUTERS[name], said)
         self._tell(name)
 
     def _do_withdraw(self, name: str, prefix: str) -> None:
         """withdraw ROUTER PREFIX"""
         self.said[name].pop(prefix, None)
-        self._truly[name].pop(prefix, None)
         self._tell(name)
 
     def _tell(self, name: str) -> None:
         if self.routers[name].running:
             self.judge.look()
             self.routers[name].tell(self.said[name])
+        self._hear()
+
+    def _hear(self) -> None:
+        """What was said gets to the node by a wire that is up."""
+        for name, said in self.said.items():
+            if ROUTERS[name].device not in self.down:
+                self._heard[name].clear()
+                self._heard[name] |= {
+                    prefix: announcement(ROUTERS[name], one) for prefix, one in said.items()
+                }
 
     def _do_router(self, name: str, what: str) -> None:
         """router ROUTER start|kill|stop"""
@@ -247,6 +267,12 @@ class Stage:
             router.kill() if what == "kill" else router.stop()
             self.ledger.down(_peer(name), kind, reached, time.monotonic())
 
+    def _mended(self, device: str) -> None:
+        """A wire is up again: what was last heard by it holds, and then what was said since."""
+        self.down.discard(device)
+        self.judge.look()
+        self._hear()
+
     def _do_link(self, device: str, what: str) -> None:
         """link DEVICE down|up|flap"""
         if what in ("down", "flap"):
@@ -255,19 +281,19 @@ class Stage:
             self.judge.look()
         if what in ("up", "flap"):
             self.node.ip(f"link set {device} up")
-            self.down.discard(device)
+            self._mended(device)
 
     def _do_carrier(self, device: str, what: str) -> None:
         """carrier DEVICE off|on"""
         self.arena.switches[device].ip(f"link set node {'up' if what == 'on' else 'down'}")
-        (self.down.discard if what == "on" else self.down.add)(device)
+        self._mended(device) if what == "on" else self.down.add(device)
 
     def _do_address(self, device: str, what: str) -> None:
         """address DEVICE away|back"""
         word = "add" if what == "back" else "del"
         (wire,) = [wire for wire in WIRES if wire.device == device]
         self.node.ip(*(f"addr {word} {one} dev {device}{fixed(one)}" for one in wire.addresses))
-        (self.down.discard if what == "back" else self.down.add)(device)
+        self._mended(device) if what == "back" else self.down.add(device)
 
     def _do_daemon(self, what: str) -> None:
         """daemon kill|stop|start"""
@@ -304,6 +330,7 @@ class Stage:
 
     def _do_meddle(self, kind: str, number: str) -> None:
         """meddle route|rule|nexthop|astray NUMBER: with one of ours; astray: a route, out by another wire"""
+        self.judge.excuse_gaps()
         if kind == "rule":
             rules = [rule for rule in self.node.rules() if rule.get("protocol") == OURS]
             if rules:
@@ -339,6 +366,8 @@ class Stage:
         self.judge.look()
         before, last = self.plot.manifests(), self._config()
         self.plot.edit(what, *words)
+        if what == "table":
+            self.judge.excuse_gaps()  # one that goes to another network has to be empty first
         if self.plot.manifests() != before:
             self.save()
             self._await_config(lambda found: last is not None and found["read"] != last["read"])

@@ -31,6 +31,7 @@ SO_RCVBUFFORCE = 33
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 Seen = tuple[str, Host, Host]
 """A wire, and the source and destination of a packet on it."""
+Pair = tuple[Host, Host]
 
 
 class Wires:
@@ -42,6 +43,10 @@ class Wires:
         self.captured = 0
         self._lock = threading.Lock()
         self._counts: Counter[Seen] = Counter()
+        self._sent: Counter[Pair] = Counter()
+        self._came: Counter[Pair] = Counter()
+        """Of the steady stream, since it was last resumed."""
+        self._held = False
         self._volley: set[Seen] = set()
         self._number = 0
         self._destinations: tuple[Host, ...] = ()
@@ -79,7 +84,23 @@ class Wires:
             raise self._failure
         return found
 
-    def fire(self, pairs: Sequence[tuple[Host, Host]]) -> None:
+    def hold(self) -> None:
+        """Let the steady stream rest."""
+        with self._lock:
+            self._held = True
+
+    def lost(self) -> Counter[Pair]:
+        """What was sent since the stream was last resumed, and has not come out of the node."""
+        with self._lock:
+            self._read()
+            return self._sent - self._came
+
+    def resume(self) -> None:
+        """Go on with the steady stream, and count anew."""
+        with self._lock:
+            self._sent, self._came, self._held = Counter(), Counter(), False
+
+    def fire(self, pairs: Sequence[Pair]) -> None:
         """A volley: one packet for each pair; those of the one before count no more."""
         with self._lock:
             self._number += 1
@@ -105,12 +126,13 @@ class Wires:
                 while not self._end.is_set():
                     now = time.monotonic()
                     count = min(int((now - last) * RATE), RATE // 4)
-                    if count:
-                        last = now
-                        self._stream(turns, count)
-                    time.sleep(TURN)
+                    with self._lock:
+                        if count and not self._held:
+                            self._stream(turns, count)
+                    last = now if count else last
                     with self._lock:
                         self._read()
+                    time.sleep(TURN)
         except BaseException as error:
             self._failure = error
 
@@ -118,14 +140,16 @@ class Wires:
         for src in self._sockets:
             fitting = [dst for dst in self._destinations if dst.version == src.version]
             for _, place in zip(range(count), itertools.count(turns[src]), strict=False):
-                if fitting:
-                    self._send(src, fitting[place % len(fitting)], 0)
+                if fitting and self._send(src, dst := fitting[place % len(fitting)], 0):
+                    self._sent[src, dst] += 1
             turns[src] += count
 
-    def _send(self, src: Host, dst: Host, number: int) -> None:
+    def _send(self, src: Host, dst: Host, number: int) -> bool:
         with contextlib.suppress(OSError):  # an ICMP error of an earlier packet, or no neighbour yet
             self._sockets[src].sendto(struct.pack("!I", number), (str(dst), PORT))
             self.sent += 1
+            return True
+        return False
 
     def _read(self) -> None:
         for name, capture in self._captures.items():
@@ -144,6 +168,7 @@ class Wires:
                     src, dst, number = found
                     self.captured += 1
                     self._counts[name, src, dst] += 1
+                    self._came[src, dst] += number == 0
                     if number and number == self._number:
                         self._volley.add((name, src, dst))
             statistics = capture.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
