@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import socket
+import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from vrfbgp.kernel import scribe, writer
 from vrfbgp.kernel.batch import Encoder
 from vrfbgp.kernel.chunk import Chunk
 from vrfbgp.kernel.netlink import NetlinkSocket, messages
-from vrfbgp.kernel.uapi import NLM_F_ACK
+from vrfbgp.kernel.uapi import NLM_F_ACK, NLMSG_DONE
 from vrfbgp.kernel.writer import Writer, refused
 from vrfbgp.model import Family, RouteKey
 from vrfbgp.operations import AddRoute, AddRoutes, DeleteNexthop, DeleteRoute, Failure, Operation
@@ -165,6 +166,19 @@ def test_answers_that_are_lost_are_told() -> None:
         netlink.setblocking(False)
         kernel.send(answer(1, errno.EEXIST))
         assert scribe.answered(netlink.fileno(), 2) == (answer(1, errno.EEXIST), errno.EAGAIN)
+
+
+def test_the_end_of_a_dump_is_the_last_answer() -> None:
+    """It is one of another kind than those to a change; what comes behind it belongs to another question."""
+    kernel, netlink = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with kernel, netlink:
+        netlink.setblocking(False)
+        part = struct.pack("=IHHIII", 20, 0xA03, 2, 7, 0, 0)
+        end = struct.pack("=IHHIIi", 20, NLMSG_DONE, 2, 7, 0, 0)
+        for datagram in (part, part + end, b"behind"):
+            kernel.send(datagram)
+        assert scribe.answered(netlink.fileno(), 7) == (part + part + end, 0)
+        assert netlink.recv(10) == b"behind"
 
 
 def test_what_a_dead_daemon_left_is_not_sent() -> None:
