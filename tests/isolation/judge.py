@@ -348,11 +348,12 @@ class JudgedWorld(World):
     def _is_excused(self, src: Host, dst: Host) -> bool:
         """Where a way may be missing for a while, though the network has one all the time.
 
-        While the node is drained. For who uses a table that goes from one network to another: it has to be
-        empty in between, since it can't be two networks' at once. What the kernel refuses for so long that a
-        network which moves to another table does not wait for it.
+        While the node is drained. While a rule that somebody deleted is not repaired. For who uses a table
+        that goes from one network to another: it has to be empty in between, since it can't be two networks'
+        at once. What the kernel refuses for so long that a network which moves to another table does not wait
+        for it.
         """
-        if self.drained:
+        if self.drained or self.promises.meddled:
             return True
         owners: dict[int, set[str]] = {}
         for truth in self._since:
