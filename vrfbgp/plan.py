@@ -235,9 +235,12 @@ class Planner:
             for name in taken:
                 del moving[name]
         # Two networks may exchange their tables: all leave before one arrives.
-        for name in moving:
+        for name, place in moving.items():
+            if (before := self.places.get(name)) and before.table != place.table:
+                self._reconciler.move(before.table, place.table)
             self._unplace(networks[name])
         for name, place in moving.items():
+            self._reconciler.moves.taken(place.table)
             self._arrive(networks[name], place)
         return undecided
 
@@ -265,8 +268,13 @@ class Planner:
         """The devices that no route of the network may leave by.
 
         Without any uplink these are all: what stands there may be left from the network whose table it was.
+        Where a peer that can't have a session now was reached, its routes of before may lead as yet.
         """
-        return frozenset(self._host.links.keys() - network.uplinks.reach.uplinks)
+        uplinks = network.uplinks.reach.uplinks
+        if network.lacks_sessions:
+            peers = tuple(replace(peer, degraded=()) for peer in network.intent.peers)
+            uplinks = uplinks | attach(replace(network.intent, peers=peers), self._host).reach.uplinks
+        return frozenset(self._host.links.keys() - uplinks)
 
     def _was_ours(self, table: int) -> bool:
         """Whether an earlier life of ours had this table: it is kept, whoever has come to use it besides."""

@@ -320,6 +320,25 @@ async def test_no_more_is_made_than_the_process_is_to_be_ahead(desk: Desk) -> No
 
 
 @at_a_desk
+async def test_a_route_of_another_table_passes_a_flood_and_is_told_behind_it(desk: Desk) -> None:
+    count = 500_000
+    nlris = [b"\x18" + number.to_bytes(3, "big") for number in range(count)]
+    desk.writer.apply(1, [AddRoutes(500, Family.IPV4, 20000, nlris, [7] * count)])
+    desk.writer.apply(2, [DeleteRoute(RouteKey(501, Family.IPV4, b"\x08\x0a"))])
+    sizes = []
+    for _ in range(count):
+        octets, last = await desk.frame()
+        desk.reply(answer(last))
+        sizes.append(len(octets))
+        if last == count + 1:
+            break
+    alone = sizes.index(min(sizes))
+    assert sum(sizes[:alone]) < 2 * writer.AHEAD, "it waited for what was made before it came, no more"
+    assert alone < len(sizes) - 1
+    assert await desk.told(2) == [Applied(1), Applied(2)]
+
+
+@at_a_desk
 async def test_what_can_not_be_encoded_is_told_and_the_rest_is_written(desk: Desk) -> None:
     wrong = AddRoute(RouteKey(500, Family.IPV4, b"\x18\x01", 20000), 7)
     desk.writer.apply(1, [wrong])
