@@ -131,7 +131,7 @@ class Daemon:
         self._inbox = Inbox()
         self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
-        self._listeners = Listeners()
+        self._listeners = Listeners(self._kernel.bind)
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()

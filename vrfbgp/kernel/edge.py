@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from vrfbgp.events import Applied, KernelEvent, LinksRead, Overrun
 from vrfbgp.kernel import preflight
 from vrfbgp.kernel.hold import Hold
 from vrfbgp.kernel.order import Order
+from vrfbgp.kernel.ports import Address
 from vrfbgp.kernel.process import WriterProcess
 from vrfbgp.kernel.reader import Reader, ReadEvent
 from vrfbgp.kernel.ruleset import Ruleset
@@ -114,6 +116,10 @@ class Kernel:
         answer: asyncio.Future[KernelRoute] = self._loop.create_future()
         self._prompt.put(_Lookup(src, dst, iif, answer))
         return await answer
+
+    def bind(self, one: socket.socket, address: Address) -> None:
+        """Bind a socket, also to a port that only the process that writes may have; OSError."""
+        self._process.ports.bind(one, address)
 
     async def nat(self) -> Nat:
         """What netfilter does to the source addresses of packets that leave; nothing, if nobody says."""
