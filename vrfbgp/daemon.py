@@ -22,6 +22,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -214,11 +215,12 @@ class Daemon:
         """The node's settings change without a word."""
         known = self._core.host.surroundings
         while True:
-            await asyncio.sleep(LOOK_EVERY)
-            found = await asyncio.to_thread(surroundings.read)
+            nat = await self._kernel.nat()
+            found = replace(await asyncio.to_thread(surroundings.read), nat=nat)
             if found != known:
                 known = found
                 self._inbox.put(SurroundingsRead(found))
+            await asyncio.sleep(LOOK_EVERY)
 
     async def _watch_hits(self) -> None:
         """Nobody tells that a packet met an `unreachable` rule: it is but counted."""

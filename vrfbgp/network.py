@@ -55,6 +55,7 @@ class Network:
         self.loc = LocRib(_decision(intent), backups=intent.backup_routes)
         self.uplinks = Uplinks()
         self.in_sync = False
+        self._since = now
         self.configured: tuple[SessionConfig, ...] = ()
         """What the speaker was last told."""
         self.speaking = False
@@ -318,6 +319,8 @@ class Network:
                     self._dead.append(peer)
         if self.in_sync or not all(_heard(session, now) for session in self.sessions.values()):
             return False
+        if self.lacks_sessions and now < self._since + SYNC_TIME:
+            return False
         self.in_sync = True
         return True
 
@@ -356,7 +359,13 @@ class Network:
         times += [s.next_refresh for s in self.sessions.values() if self._room_again(s)]
         if not self.in_sync:
             times += [s.deadline for s in self.sessions.values()]
+            times += [self._since + SYNC_TIME] * self.lacks_sessions
         return times
+
+    @property
+    def lacks_sessions(self) -> bool:
+        """Whether a peer can't have a session as the config stands: its Secret is not mounted yet, say."""
+        return any(peer.degraded for peer in self.intent.peers)
 
     def limit_problems(self) -> Iterator[Problem]:
         """What is to be told of limits, and from now on is."""
