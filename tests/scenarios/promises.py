@@ -100,6 +100,8 @@ class Promises:
         for gateway in world.config.intent.gateways:
             closed = any(name not in networks or not networks[name].fail_open for name in gateway.networks)
             for source in gateway.ranges:
+                if not (closed or gateway.isolated):
+                    self._closed.discard(source)
                 used = _used(configs, source)
                 tables = {n.table for c in configs for n in c.intent.networks if n.name in used}
                 devices = {dev for c in configs for name in used for dev in c.devices.get(name, ())}

@@ -15,7 +15,7 @@ from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.session import Session
 from vrfbgp.views.advice import advice
-from vrfbgp.views.words import Json, PeerState, about, announced, endpoint
+from vrfbgp.views.words import Json, PeerState, about, announced, endpoint, places
 
 
 def peer_status(
@@ -46,6 +46,7 @@ def peer_status(
         "uptime": int(now - session.since) if session and session.works else None,
         "down_for": int(now - session.since) if session and not session.works else None,
         **_counts(network.loc if network else None, peer),
+        "in_use": _in_use(core, peer),
         "announced": sum(a.peer == peer.id for a in announced(core, peer.id.network)),
         "malformed": _faults(session),
         "last_error": describe(session.last_error) if session and session.last_error else None,
@@ -115,6 +116,15 @@ def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
         "unusable": dict(unusable),
         "stale": sum(len(adj.stale) + len(adj.stale_refused) for adj in adjs),
     }
+
+
+def _in_use(core: Core, peer: PeerIntent) -> int:
+    """Prefixes whose route, in the kernel or on its way there, leads to the peer; backups are not counted."""
+    place = places(core).get(peer.id.network)
+    slices = core.reconciler.slices
+    found = (slices.get((place.table, family, place.metric)) for family in Family) if place else ()
+    groups = (slice_.desired.groups for slice_ in found if slice_ is not None)
+    return sum(of.by_peer()[peer.id] for of in groups if of is not None)
 
 
 def _unusable(loc: LocRib, adj: AdjRibIn) -> Counter[str]:
