@@ -147,7 +147,7 @@ class Core:
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
-                    resets = network.updates(event)
+                    resets = network.updates(event, now)
                     self._asked += resets
                     for fault in network.new_faults(event.peer):
                         self._note(Code.MALFORMED, event.peer, f"{fault}; counted in status", warning=True)
@@ -384,7 +384,7 @@ class Core:
                     self._delicate = self.serial
             elif self.acked == self.serial:
                 self._reads.update(self.repairs.compare(now))
-            if self.drain.looked(self.reconciler.may_steer() or not self.planner.deleted(self.acked)):
+            if self.drain.looked(self._may_steer):
                 self._notes.append(Note(Code.DRAINED, "", "no gateway is steered into a network any more"))
             if self._asking:
                 self._asking = False
@@ -421,6 +421,9 @@ class Core:
         self._asked += requests
         self._notes += notes
 
+    def _may_steer(self) -> bool:
+        return self.reconciler.may_steer() or not self.planner.deleted(self.acked)
+
     def _due_reads(self) -> list[ReadRequest]:
         reads = [*self._reads, *self.reconciler.reads()]
         self._reads = set()
@@ -437,4 +440,5 @@ class Core:
             return now
         others = [self.reconciler.retry.next(now), self.reconciler.contests.next(now)]
         others += [self.drain.until, self.planner.footings.deadline(), self.repairs.deadline(now)]
+        others.append(self.reconciler.moves.deadline())
         return min((time for time in (*times, *others) if time is not None and time > now), default=None)

@@ -55,6 +55,7 @@ class Network:
         self.loc = LocRib(_decision(intent), backups=intent.backup_routes)
         self.uplinks = Uplinks()
         self.in_sync = False
+        self._since = now
         self.configured: tuple[SessionConfig, ...] = ()
         """What the speaker was last told."""
         self.speaking = False
@@ -147,7 +148,7 @@ class Network:
                     self.loc.forget(event.peer, family)
         return True
 
-    def updates(self, event: Updates) -> list[ResetSession]:
+    def updates(self, event: Updates, now: float) -> list[ResetSession]:
         """UPDATEs of a session, applied in order; those of an ended session are not."""
         session = self.sessions.get(event.peer)
         if session is None or session.epoch != event.epoch:
@@ -157,11 +158,14 @@ class Network:
             return []
         resets: list[ResetSession] = []
         gone: dict[Family, list[Nlri]] = {}
+        timed = session.heard(now)
         for found in decoder.block(event.block):
             if isinstance(found, SessionError):
                 resets.append(ResetSession(event.peer, found.code, found.subcode))
                 break
             session.updates += found.messages
+            if timed:
+                session.arrivals.note(found, now)
             if not found.announced and found.end_of_rib is None:
                 # Mostly one prefix in each of very many UPDATEs: they are withdrawn together.
                 for family, nlri, _ in found.withdrawn:
@@ -171,6 +175,7 @@ class Network:
                 self._withdraw(session, gone)
             self._apply(session, paths, found)
         self._withdraw(session, gone)
+        session.heard(now)
         if self._look_at_limits(session):
             resets.append(ResetSession(event.peer, *MAX_PREFIXES))
         return resets
@@ -314,6 +319,8 @@ class Network:
                     self._dead.append(peer)
         if self.in_sync or not all(_heard(session, now) for session in self.sessions.values()):
             return False
+        if self.lacks_sessions and now < self._since + SYNC_TIME:
+            return False
         self.in_sync = True
         return True
 
@@ -352,7 +359,13 @@ class Network:
         times += [s.next_refresh for s in self.sessions.values() if self._room_again(s)]
         if not self.in_sync:
             times += [s.deadline for s in self.sessions.values()]
+            times += [self._since + SYNC_TIME] * self.lacks_sessions
         return times
+
+    @property
+    def lacks_sessions(self) -> bool:
+        """Whether a peer can't have a session as the config stands: its Secret is not mounted yet, say."""
+        return any(peer.degraded for peer in self.intent.peers)
 
     def limit_problems(self) -> Iterator[Problem]:
         """What is to be told of limits, and from now on is."""

@@ -9,7 +9,7 @@ says the same as its `expanded` operations, in that order, and a failure always 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from os import strerror
 
@@ -163,6 +163,26 @@ RouteRun = AddRoutes | ReplaceRoutes | DeleteRoutes
 """Many operations on routes of one table, family and metric."""
 Step = Operation | RouteRun
 """What a batch is made of."""
+
+
+def slice_of(step: Step) -> tuple[int, Family, int] | None:
+    """Table, family and metric of the routes that a step is about; None: it is about no routes."""
+    match step:
+        case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
+            return key.table, key.family, key.metric
+        case AddRoutes() | ReplaceRoutes() | DeleteRoutes():
+            return step.table, step.family, step.metric
+    return None
+
+
+def tables_of(steps: Iterable[Step]) -> set[int]:
+    """The tables whose routes these steps change."""
+    return {of[0] for step in steps if (of := slice_of(step)) is not None}
+
+
+def count_of(step: Step) -> int:
+    """How many single operations a step stands for."""
+    return len(step) if isinstance(step, RouteRun) else 1
 
 
 def expanded(step: Step) -> Iterator[Operation]:

@@ -18,6 +18,7 @@ from vrfbgp.fib.rules import steers
 from vrfbgp.footing import Footings
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, Problem, Reason, Severity
+from vrfbgp.masquerade import Masquerading
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import LOST, Network
 from vrfbgp.notes import Code, Note
@@ -41,6 +42,7 @@ class Planner:
         """Where the routes of each network are; a network without a place has none (yet)."""
         self._owners: dict[int, str] = {}
         """The network that each table was last given to, in this life of ours."""
+        self._masquerading = Masquerading()
         self._host = host
         self._reconciler = reconciler
         self._sessions: dict[str, dict[SessionConfig, Rule]] = {}
@@ -83,10 +85,14 @@ class Planner:
 
     def _preflight(self, intent: Intent, networks: Mapping[str, Network]) -> Iterator[Problem]:
         """What on the node stands in the way."""
-        indices = {index for network in networks.values() for index in network.uplinks.reach.uplinks}
+        around = self._host.surroundings
+        uplinks = {
+            name: {self._host.name(index): index for index in network.uplinks.reach.uplinks}
+            for name, network in networks.items()
+        }
         routes = sum(len(delta.desired) for delta in self._reconciler.slices.values())
-        uplinks = {self._host.name(index) for index in indices}
-        yield from findings(self._host.surroundings, intent, uplinks, routes)
+        yield from findings(around, intent, frozenset(chain.from_iterable(uplinks.values())), routes)
+        yield from self._masquerading.problems(around.nat, intent, uplinks)
         if intent.enabled:
             yield from rules_ahead(chain.from_iterable(self._host.rules.values()), intent)
 
@@ -229,9 +235,12 @@ class Planner:
             for name in taken:
                 del moving[name]
         # Two networks may exchange their tables: all leave before one arrives.
-        for name in moving:
+        for name, place in moving.items():
+            if (before := self.places.get(name)) and before.table != place.table:
+                self._reconciler.move(before.table, place.table)
             self._unplace(networks[name])
         for name, place in moving.items():
+            self._reconciler.moves.taken(place.table)
             self._arrive(networks[name], place)
         return undecided
 
@@ -259,8 +268,13 @@ class Planner:
         """The devices that no route of the network may leave by.
 
         Without any uplink these are all: what stands there may be left from the network whose table it was.
+        Where a peer that can't have a session now was reached, its routes of before may lead as yet.
         """
-        return frozenset(self._host.links.keys() - network.uplinks.reach.uplinks)
+        uplinks = network.uplinks.reach.uplinks
+        if network.lacks_sessions:
+            peers = tuple(replace(peer, degraded=()) for peer in network.intent.peers)
+            uplinks = uplinks | attach(replace(network.intent, peers=peers), self._host).reach.uplinks
+        return frozenset(self._host.links.keys() - uplinks)
 
     def _was_ours(self, table: int) -> bool:
         """Whether an earlier life of ours had this table: it is kept, whoever has come to use it besides."""

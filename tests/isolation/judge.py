@@ -38,12 +38,14 @@ from tests.scenarios.world import World
 from tests.unit.rib import wire
 from vrfbgp.events import Event, SessionDown, SessionUp
 from vrfbgp.intent import NetworkIntent, PeerIntent, SourceMode
-from vrfbgp.model import Family, KernelRoute, PeerId, network_of
-from vrfbgp.operations import AddNexthop, DeleteNexthop, Operation
+from vrfbgp.model import Family, KernelRoute, PeerId, RouteKey, network_of
+from vrfbgp.operations import AddRoute, DeleteNexthop, Operation
 
 KERNEL = 2
 LEARNED_BY_OTHERS = 186
 """RTPROT_BGP (linux/rtnetlink.h)."""
+PATIENCE = 10.0
+"""Seconds that a table which its network leaves serves on for what the kernel refuses in the new one."""
 RETRIED = 130.0
 """Seconds after which what the kernel refused once must have been tried again."""
 FAR = (ip_address("203.0.113.77"), ip_address("2001:db8:ffff::77"))
@@ -73,6 +75,8 @@ class JudgedWorld(World):
         """The way that a pair has, if it has one."""
         self._doubt_until = 0.0
         self._refused_at = -RETRIED
+        self._lacking: dict[RouteKey, float] = {}
+        """Routes that the kernel refuses, and since when."""
         self._drained_at = inf
         """When nothing is steered any more."""
         super().__init__()
@@ -125,6 +129,10 @@ class JudgedWorld(World):
         _, words, number = self.kernel.record[-1]
         if number:
             self._refused_at = self.now
+        if isinstance(operation, AddRoute) and number:
+            self._lacking.setdefault(operation.key, self.now)
+        elif isinstance(operation, AddRoute):
+            self._lacking.pop(operation.key, None)
         self._judge_between(f"after {words}", isinstance(operation, DeleteNexthop))
 
     def _see_that_nothing_was_left_out(self) -> None:
@@ -324,7 +332,7 @@ class JudgedWorld(World):
                     if (by_nexthop or refused) and truth.ways(truth.used(src), dst).isdisjoint(had):
                         continue  # the way that it had is dead, and what leads elsewhere can't stand yet
                     offers = [one.offers(src, dst) for one in self._since]
-                    if frozenset.intersection(*offers) and not self._is_excused():
+                    if frozenset.intersection(*offers) and not self._is_excused(src, dst):
                         raise Violation(f"{when}: {src} to {dst} had a way all the time, and meets {met}")
 
     def _tables_of(self, src: Host) -> set[int]:
@@ -337,25 +345,28 @@ class JudgedWorld(World):
             if network.name in gateway.networks
         }
 
-    def _is_excused(self) -> bool:
+    def _is_excused(self, src: Host, dst: Host) -> bool:
         """Where a way may be missing for a while, though the network has one all the time.
 
-        While the node is drained. What needs a next hop that is refused. Who uses a table that goes from one
-        network to another: it has to be empty first. And not kept yet: when routes or rules are refused while
-        their network moves to another table or priority, the old ones do not always wait for the new.
+        While the node is drained. While a rule that somebody deleted is not repaired. For who uses a table
+        that goes from one network to another: it has to be empty in between, since it can't be two networks'
+        at once. What the kernel refuses for so long that a network which moves to another table does not wait
+        for it.
         """
-        if self.drained:
+        if self.drained or self.promises.meddled:
             return True
-        networks = [network for truth in self._since for network in truth.facts.networks]
-        owners = {(network.table, network.name) for network in networks}
-        if len({table for table, _ in owners}) < len(owners):
+        owners: dict[int, set[str]] = {}
+        for truth in self._since:
+            for network in truth.facts.networks:
+                owners.setdefault(network.table, set()).add(network.name)
+        handed = {table for table, names in owners.items() if len(names) > 1}
+        if not handed.isdisjoint(self._tables_of(src)):
             return True
-        if self.now >= self._refused_at + RETRIED:
-            return False
-        places = {(network.name, network.table, network.metric) for network in networks}
-        moved = len({name for name, *_ in places}) < len(places)
-        recent = self.kernel.record[-60:]
-        return moved or any(number and isinstance(operation, AddNexthop) for operation, _, number in recent)
+        lacking = (key for key, since in self._lacking.items() if self.now >= since + PATIENCE)
+        return any(
+            dst.version == prefix.version and dst in prefix
+            for prefix in (network_of(key.family, key.nlri) for key in lacking)
+        )
 
 
 def announcement(given: dict[str, object]) -> Announcement:

@@ -48,6 +48,8 @@ PEERS = {
         "172.16.3.151 as 64512",
     ),
 }
+MARKS = ("", "hold=30", "no-secret", "reject=192.0.2.0/24,2001:db8:8::/48", "allow-own-as=1")
+"""What may be said of a peer besides."""
 DEVICES = "eth0,eth1,eth2,eth3,eth4"
 """Which ones are whose, the judge knows better than the scenarios' promises: a user's own route may lead
 anywhere."""

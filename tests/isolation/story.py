@@ -15,6 +15,7 @@ from tests.isolation.judge import JudgedWorld
 from tests.isolation.plot import (
     ADDRESSES,
     BEGINNING,
+    MARKS,
     NEXT_HOPS,
     NODE,
     OPTIONS,
@@ -213,7 +214,7 @@ class Story(RuleBasedStateMachine):
     @rule(
         network=st.sampled_from(sorted(PEERS)),
         choice=number,
-        mark=st.sampled_from(["", "hold=30", "reject=192.0.2.0/24,2001:db8:8::/48", "allow-own-as=1"]),
+        mark=st.sampled_from(MARKS),
     )
     def edit_peer(self, network: str, choice: int, mark: str) -> None:
         self.plot.marks[network, choice % len(PEERS[network])] = mark

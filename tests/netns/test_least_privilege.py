@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from labs.netns.manifests import OURS, Manifest, peer
-from labs.netns.topology import LOCAL_AS, SERVED
+from labs.netns.topology import LOCAL_AS, SERVED, masquerade
 from labs.netns.waiting import wait_for
 from tests.netns.test_privileges import CAP_NET_ADMIN, capabilities
 from tests.netns.unprivileged import COLLEAGUE, GROUP, STRANGER, USER, Unprivileged, status_of
@@ -65,7 +66,8 @@ def listener(world: World) -> Iterator[Listener]:
 
 
 def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: Listener) -> None:
-    """TCP MD5, TTL security and sessions bound to their device included: those need no capability."""
+    """TCP MD5, TTL security and sessions bound to a device need none; questions to netfilter, that one."""
+    masquerade(world.node, "red0")
     unprivileged = Unprivileged(world)
     world.save_basics()
     password = {"secretKeyRef": {"name": "bgp", "key": "red"}}
@@ -83,6 +85,8 @@ def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: 
     process = unprivileged.start("net_admin", NOTIFY_SOCKET=str(listener.path), WATCHDOG_USEC="400000")
     listener.wait("READY=1")
     world.wait_working("red", "yellow")
+    if shutil.which("nft"):
+        world.wait_told("masqueraded", "default/red", "chain out")
 
     writer = world.writer_process()
     for pid in world.daemon_processes():

@@ -63,7 +63,7 @@ def gateways_broken() -> list[Break]:
     main, exempt = "lookup main priority", f"lookup main priority 101 {OURS}"
     return [
         removing(Flaw.NOT_CLOSED, f"from {RED} unreachable priority 104 {OURS}", "default/red", "32766"),
-        steering(Flaw.DIVERTED, f"from all {main} 50", "rule 50: from all lookup 254"),
+        steering(Flaw.DIVERTED, f"from all {main} 50", "rule 50: from all lookup main"),
         steering(Flaw.DIVERTED, f"from 10.50.0.3 {main} 103", "rule 103", "10.50.0.3/32"),
         steering(Flaw.DIVERTED, "from all goto 32766 priority 60", "rule 60", "past rules of ours"),
         steering(Flaw.KERNEL_DISAGREES, f"from all {main} 50", "default/red", "eth0", "table main"),

@@ -187,9 +187,12 @@ def earlier_route(world: World, prefix: str, table: str, id: str) -> None:
     world.kernel.routes[key] = KernelRoute(key, 179, nhid=int(id))
 
 
-@step(r"the kernel (refuses|fails) (?P<kind>\w+) with (?P<number>E\w+)( (?P<times>\d+) times)?")
-def fails(world: World, kind: str, number: str, times: str = "1") -> None:
-    world.kernel.fail(getattr(operations, kind), getattr(errnos, number), int(times))
+@step(
+    r"the kernel (refuses|fails) (?P<kind>\w+)( of (?P<prefix>\S+))? with (?P<number>E\w+)"
+    r"( (?P<times>\d+) times)?"
+)
+def fails(world: World, kind: str, number: str, prefix: str = "", times: str = "1") -> None:
+    world.kernel.fail(getattr(operations, kind), getattr(errnos, number), int(times), prefix)
 
 
 @step(r"the kernel (?P<what>is slow to answer|answers)")

@@ -50,6 +50,7 @@ from vrfbgp.model import (
     RouteKey,
     RouteValue,
     Rule,
+    network_of,
     nlri_of,
 )
 from vrfbgp.operations import (
@@ -112,7 +113,7 @@ class FakeKernel:
         """How many operations are still done before the daemon dies."""
         self.after_each: Callable[[Operation], None] = lambda operation: None
         self.in_words: Callable[[Operation], str] = repr
-        self._failures: list[tuple[type, int, int]] = []
+        self._failures: list[tuple[type, int, int, str]] = []
         self._lapsed: set[int] = set()
 
     # -- what the core asks for ------------------------------------------------------------------
@@ -158,9 +159,9 @@ class FakeKernel:
                 lapsed, self._lapsed = frozenset(self._lapsed), set()
                 return LinksRead(dict(self.links), tuple(self.addresses), lapsed)
 
-    def fail(self, kind: type, number: int, times: int) -> None:
-        """Refuse the next so many operations of a kind."""
-        self._failures.append((kind, number, times))
+    def fail(self, kind: type, number: int, times: int, about: str = "") -> None:
+        """Refuse the next so many operations of a kind; with `about`, only on routes of this prefix."""
+        self._failures.append((kind, number, times, about))
 
     def forgive(self) -> None:
         """Refuse nothing any more, and let nobody die."""
@@ -173,9 +174,9 @@ class FakeKernel:
         return bool(self._failures)
 
     def _fail(self, operation: Operation) -> None:
-        for place, (kind, number, times) in enumerate(self._failures):
-            if isinstance(operation, kind):
-                self._failures[place : place + 1] = [(kind, number, times - 1)] if times > 1 else []
+        for place, (kind, number, times, about) in enumerate(self._failures):
+            if isinstance(operation, kind) and about in ("", _prefix(operation)):
+                self._failures[place : place + 1] = [(kind, number, times - 1, about)] if times > 1 else []
                 raise Refused(number)
 
     def _do(self, operation: Operation) -> None:
@@ -429,3 +430,10 @@ class FakeKernel:
         stood = {key: self.shown(route) for key, route in self.routes.items() if key.family is Family.IPV6}
         self._drop_nexthops(ids)  # Linux 6: nexthop_flush_dev tells of no next hop, IPv6 of each route
         self.told.extend(RouteGone(route) for key, route in stood.items() if key not in self.routes)
+
+
+def _prefix(operation: Operation) -> str:
+    match operation:
+        case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
+            return str(network_of(key.family, key.nlri))
+    return ""

@@ -63,7 +63,7 @@ def test_what_is_left_ends_it_with_1_and_is_told(outcome: dict[str, Any]) -> Non
     outcome |= {
         "done": False,
         "left": EMPTY | {"rules": 1},
-        "kept": [{"nexthop": 3003121664, "user": "route 10.0.0.0/8 table 254 metric 0, protocol 4"}],
+        "kept": [{"nexthop": 3003121664, "user": "route 10.0.0.0/8 table main metric 0, protocol 4"}],
         "failed": 30,
         "failures": ["delete rule 102: from 10.50.0.2/31 lookup 500: Device or resource busy"],
     }

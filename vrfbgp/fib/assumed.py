@@ -56,6 +56,8 @@ def disbelieve(refused: Operation, slices: Slices, nexthops: Nexthops, rules: Ru
     match refused:
         case AddRule(rule):
             rules.saw(rule, None)
+        case DeleteRule(rule):
+            rules.saw(rule, True)
         case AddNexthop(id_):
             nexthops.saw(id_, None)
         case AddRoute(key):

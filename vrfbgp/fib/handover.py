@@ -13,16 +13,8 @@ from dataclasses import dataclass
 from vrfbgp.fib.desired import RouteDelta
 from vrfbgp.fib.draft import FOREIGN
 from vrfbgp.fib.nexthops import Nexthops
-from vrfbgp.model import Family, RouteKey
-from vrfbgp.operations import (
-    AddRoute,
-    AddRoutes,
-    DeleteRoute,
-    DeleteRoutes,
-    ReplaceRoute,
-    ReplaceRoutes,
-    Step,
-)
+from vrfbgp.model import Family
+from vrfbgp.operations import Step, tables_of
 
 
 @dataclass
@@ -47,16 +39,8 @@ class Handovers:
         """The batch with this serial."""
         if not self._handed:
             return
-        for step in steps:
-            match step:
-                case AddRoutes(table) | ReplaceRoutes(table) | DeleteRoutes(table):
-                    pass
-                case AddRoute(RouteKey(table)) | ReplaceRoute(RouteKey(table)) | DeleteRoute(RouteKey(table)):
-                    pass
-                case _:
-                    continue
-            if table in self._handed:
-                self._handed[table].serial = serial
+        for table in tables_of(steps) & self._handed.keys():
+            self._handed[table].serial = serial
 
     def closed(self, acknowledged: int, unread: Iterable[int]) -> frozenset[int]:
         """The tables that no gateway may be steered into yet; `unread` are those that are being read."""

@@ -26,25 +26,27 @@ key stays pending, is reported with its errno, and nothing else waits for it, bu
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from types import MappingProxyType
 
 from vrfbgp.fib.assumed import assume, disbelieve
 from vrfbgp.fib.contests import Contests
-from vrfbgp.fib.cover import Cover
+from vrfbgp.fib.cover import Cover, Slice
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.desired import RouteDelta
-from vrfbgp.fib.draft import FOREIGN, Draft, Gone, Key, Slot, Standing, key_of, slot_of, source_of
+from vrfbgp.fib.draft import FOREIGN, Key, Slot, key_of, slot_of, source_of
 from vrfbgp.fib.handover import Handovers
+from vrfbgp.fib.moves import Moves
 from vrfbgp.fib.nexthops import Nexthops
+from vrfbgp.fib.reads import RULES, Reads, everything
+from vrfbgp.fib.refused import RefusedRoutes, Waiting, lacked_room
 from vrfbgp.fib.retry import Retry
 from vrfbgp.fib.rules import RuleChanges, changes, steers
+from vrfbgp.fib.writing import Bounds, Writing, devices
 from vrfbgp.model import (
     RESERVED_TABLES,
     Family,
-    Inline,
     KernelNexthop,
     KernelRoute,
     NexthopValue,
@@ -54,21 +56,14 @@ from vrfbgp.model import (
     Rule,
 )
 from vrfbgp.operations import (
-    AddRoutes,
     AddRule,
     DeleteNexthop,
-    DeleteRoutes,
     DeleteRule,
     Failure,
-    ReplaceRoute,
-    ReplaceRoutes,
+    RouteRun,
     Step,
-    expanded,
 )
 from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
-
-Slice = tuple[int, Family, int]
-"""The routes of one metric in one table and family: what a `Delta` of routes covers."""
 
 
 class Reconciler:
@@ -80,8 +75,14 @@ class Reconciler:
         self.rules: Delta[Rule, bool] = Delta()
         self.retry: Retry[Key] = Retry()
         self.contests = Contests()
+        self._reads = Reads(*everything())
+        self._refused = RefusedRoutes(self.slices, self.retry, self._reads)
         self._cover = Cover()
         self._handovers = Handovers(self.nexthops, self.slices)
+        self._writing = Writing(
+            self.slices, self.nexthops, self.retry, self.contests, self._cover, self._reads
+        )
+        self.moves = Moves(self.nexthops, self.slices, self.retry)
         self.guarded: Mapping[int, frozenset[int]] = {}
         """Tables that are not in sync, each with the devices that none of its routes may leave by."""
         self.tables: frozenset[int] = frozenset()
@@ -90,25 +91,20 @@ class Reconciler:
         """It is not known yet what all the rules are to be: none is deleted."""
         self.drained: frozenset[Rule] | None = None
         """Rules that are not wanted only because the node is drained; None: it is not."""
-        self._searched: dict[Slice, frozenset[int]] = {}
-        """Guarded slices that were searched for routes that leave by these devices."""
         self.keep_left = False
         """What an earlier life left stays, in all tables: the config doesn't tell whether it is wanted."""
         self._unconfirmed: dict[Rule, int] = {}
-        """Rules handed out and not acknowledged yet, with the serial of their batch."""
+        """Rules handed out, to come or to go, and not acknowledged yet, with the serial of their batch."""
         self._replaced = 0
         """Serial of the last batch that led a route elsewhere; next hops are kept until it is acked."""
         self._handed_out = self._acknowledged = 0
-        self._reading: set[ReadRequest] = set()
-        self._unread: set[ReadRequest] = {ReadNexthops(), ReadTables()}
-        self._unread.update(ReadRules(family) for family in Family)
 
     def slice(self, table: int, family: Family, metric: int) -> RouteDelta:
         """The state of one slice; a table that was never read is asked for before it is written."""
         delta = self.slices.get((table, family, metric))
         if delta is None:
             delta = self._open((table, family, metric))
-            self._unread.add(ReadTable(table, family))
+            self._reads.want([ReadTable(table, family)])
         return delta
 
     def _open(self, of: Slice) -> RouteDelta:
@@ -122,26 +118,26 @@ class Reconciler:
 
     def read_again(self, *requests: ReadRequest) -> None:
         """The truth about these is in doubt."""
-        self._unread.update(requests)
+        self._reads.want(requests)
 
     def read_all(self) -> None:
         """Everything is in doubt (events were lost)."""
-        self._unread |= {ReadNexthops(), ReadTables(), *(ReadRules(family) for family in Family)}
-        self._unread |= {ReadTable(table, family) for table, family, _ in self.slices}
+        self._reads.want(everything())
+        self._reads.want(self._all_tables())
 
     def reads(self) -> list[ReadRequest]:
         """What is to be read now; to be asked for after the operations of the same moment."""
-        fresh = self._unread - self._reading
-        self._unread &= self._reading
-        self._reading |= fresh
-        return sorted(fresh, key=repr)
+        return self._reads.take()
+
+    def _all_tables(self) -> Iterator[ReadRequest]:
+        return (ReadTable(table, family) for table, family, _ in self.slices)
 
     def tables_read(self, tables: Iterable[tuple[int, Family]]) -> None:
         """These tables hold routes of our protocol; those that are new to us are read."""
-        self._reading.discard(ReadTables())
+        self._reads.answered(ReadTables())
         known = {(table, family) for table, family, _ in self.slices}
         fresh = (of for of in tables if of not in known and of[0] not in RESERVED_TABLES)
-        self._unread.update(ReadTable(table, family) for table, family in fresh)
+        self._reads.want(ReadTable(table, family) for table, family in fresh)
 
     def table_read(
         self,
@@ -151,7 +147,7 @@ class Reconciler:
         ours: Mapping[int, Mapping[Nlri, int]] = MappingProxyType({}),
     ) -> int:
         """Take over a dump (`TableRead`); the number of our routes that were not as we thought they were."""
-        self._reading.discard(ReadTable(table, family))
+        self._reads.answered(ReadTable(table, family))
         found: dict[int, dict[Nlri, Slot]] = {
             metric: {} for t, f, metric in self.slices if (t, f) == (table, family)
         }
@@ -168,7 +164,7 @@ class Reconciler:
             delta = self.slices[of] if of in self.slices else self._open(of)
             before = len(delta)
             delta.saw_all(actual)
-            self._searched.pop((table, family, metric), None)
+            self._writing.was_read(of)
             wrong += max(0, len(delta) - before)
         self._forget_settled()
         return wrong
@@ -194,11 +190,11 @@ class Reconciler:
         delta.saw(route.key.nlri, None)
         if mine is None or mine is FOREIGN or (isinstance(mine, int) and self.nexthops.is_gone(mine)):
             return None  # What hung on a group went with it, as we wanted.
-        return frozenset(self._devices(mine))
+        return frozenset(devices(mine, self.nexthops))
 
     def rules_read(self, family: Family, rules: Iterable[Rule]) -> list[Rule]:
         """Take over a dump; the rules that stood and are missing now."""
-        self._reading.discard(ReadRules(family))
+        self._reads.answered(ReadRules(family))
         ours = {rule: True for rule in rules if rule.ours and not rule.others}
         other_family = {rule: True for rule, _ in self.rules.actual_items() if rule.family is not family}
         stood = [rule for rule, _ in self.rules.actual_items() if rule in self.rules.desired]
@@ -208,30 +204,29 @@ class Reconciler:
 
     def nexthops_read(self, nexthops: Iterable[KernelNexthop]) -> int:
         """Take over a dump; how many were not as we thought they were."""
-        self._reading.discard(ReadNexthops())
+        self._reads.answered(ReadNexthops())
         before = len(self.nexthops.delta)
         stood = {id_ for id_, _ in self.nexthops.delta.actual_items()}
         self.nexthops.read(nexthops)
         if any(self.nexthops.is_gone(id_) for id_ in stood):
             # Told before the event that tells of it. Made again, it would not bring its routes back.
             # A table that is asked for already is dumped after the next hops: answers come in order.
-            self._unread |= {ReadTable(table, family) for table, family, _ in self.slices} - self._reading
+            self._reads.want_unasked(self._all_tables())
         self._forget_settled()
         return max(0, len(self.nexthops.delta) - before)
 
     def is_asked(self, request: ReadRequest) -> bool:
         """Whether the answer to this is awaited."""
-        return request in self._reading
+        return self._reads.is_asked(request)
 
     def may_steer(self) -> bool:
         """Whether a rule of ours may lead gateways' packets into a table, as far as is known."""
-        unread = any(ReadRules(family) in self._pending_reads() for family in Family)
+        unread = any(read in self._reads for read in RULES)
         return unread or any(steers(rule) for rule, _ in self.rules.actual_items())
 
     def is_read(self, table: int) -> bool:
         """Whether what we know of a table is the truth, in both families."""
-        reads = self._pending_reads()
-        return not any(ReadTable(table, family) in reads for family in Family)
+        return table not in self._reads.tables()
 
     def applied(self, serial: int, failures: Iterable[Failure], now: float) -> list[Failure]:
         """A batch is through. What the kernel refused is read afresh, then tried again.
@@ -246,7 +241,8 @@ class Reconciler:
             disbelieve(failure.operation, *self._actual)
             if isinstance(failure.operation, DeleteNexthop):
                 self.read_all()  # Routes on it count as gone.
-            self.read_again(source_of(key))
+            if not lacked_room(failure):
+                self.read_again(source_of(key))
         self.retry.applied(serial)
         self._cover.acknowledged(serial)
         self._acknowledged = serial
@@ -260,12 +256,15 @@ class Reconciler:
         return not (
             len(self.retry)
             or self._unconfirmed
-            or self._unread
-            or self._reading
+            or self._reads
             or self._cover.holds
             or len(self.rules)
             or len(self.nexthops.delta)
         )
+
+    def move(self, before: int, now: int) -> None:
+        """A network that had the one table has the other now."""
+        self.moves.begin(before, now, self._handed_out)
 
     def hand_over(self, table: int, network: str) -> None:
         """A table that was another network's is this one's now."""
@@ -280,151 +279,62 @@ class Reconciler:
     def operations(self, now: float, serial: int) -> list[Step]:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
         self._forget_settled()
-        rules = self._rule_changes(now)
-        unread = (read.table for read in self._pending_reads() if isinstance(read, ReadTable))
-        closed = self._handovers.closed(self._acknowledged, unread)
-        rules.steering = [rule for rule in rules.steering if rule.table not in closed]
-        self._unconfirmed.update(dict.fromkeys(rules.closing + rules.steering, serial))
-        batch: list[Step] = [AddRule(rule) for rule in rules.closing]
-        batch += [DeleteRule(rule) for rule in rules.misleading]
-        if len(self.nexthops.delta) and ReadNexthops() not in self._pending_reads():
-            creations = self.nexthops.creations(self._waiting(now))
+        self._refused.sort(now)
+        waiting = Waiting(self.retry, self.contests, now)
+        rules = self._rule_changes(waiting)
+        kept = self.moves.kept(rule.table for rule in self._standing_rules())
+        batch: list[Step] = []
+        if len(self.nexthops.delta) and ReadNexthops() not in self._reads:
+            creations = self.nexthops.creations(waiting)
             assume(creations, *self._actual)
             batch += creations
-        written, removals, clearances = self._route_operations(now, serial, rules.misled)
-        batch += written
-        batch += removals
-        batch += [AddRule(rule) for rule in rules.steering]
+        bounds = Bounds(self.tables, self.guarded, rules.misled | kept, self.keep_left)
+        routes = self._writing.changes(now, serial, bounds)
+        batch += routes.written
+        batch += routes.removals
+        self.moves.wrote(serial, batch)
+        doubted = self._reads.tables()
+        closed = self._handovers.closed(self._acknowledged, doubted)
+        arriving = self.moves.arriving(now, self._acknowledged, doubted)
+        first: list[Step] = [AddRule(rule) for rule in rules.closing if rule.table not in arriving]
+        first += [DeleteRule(rule) for rule in rules.misleading]
+        batch[:0] = first
+        batch += [AddRule(rule) for rule in rules.steering if rule.table not in closed | arriving]
         batch += [DeleteRule(rule) for rule in rules.going]
-        batch += clearances
+        batch += routes.clearances
+        written_rules = (step.rule for step in batch if isinstance(step, AddRule | DeleteRule))
+        self._unconfirmed.update(dict.fromkeys(written_rules, serial))
         assume(batch, *self._actual)
         self._handovers.wrote(serial, batch)
         if batch:
             self._handed_out = serial
-        if removals or clearances or any(isinstance(step, ReplaceRoute | ReplaceRoutes) for step in written):
+        if routes.lead_elsewhere:
             self._replaced = serial
         if len(self.nexthops.delta) and self._nothing_held():
             deletions = self.nexthops.deletions()
             assume(deletions, *self._actual)
             batch += deletions
-        if len(self.retry):
-            for step in batch:
-                for operation in expanded(step):
-                    self.retry.attempted(key_of(operation), serial)
+        for step in batch:
+            if not isinstance(step, RouteRun):
+                self.retry.attempted(key_of(step), serial)
         return batch
 
     def _forget_settled(self) -> None:
         """Drop failures of what has come right by itself, or is no longer wanted."""
-        for key, _ in list(self.retry.items()):
+        self._refused.forget_released()
+        for key in list(self.retry.watched):
             match key:
                 case RouteKey():
-                    delta = self.slices.get((key.table, key.family, key.metric))
-                    settled = delta is None or delta.settled((key.nlri,))
+                    settled = self._refused.is_settled(key)
                 case Rule():
                     settled = self.rules.settled((key,))
                 case int():
                     settled = self.nexthops.delta.settled((key,))
-            if settled and not self.retry.attempting(key) and source_of(key) not in self._pending_reads():
+            if settled and not self.retry.attempting(key) and source_of(key) not in self._reads:
                 self.retry.forget(key)
 
-    def _waiting(self, now: float) -> set[Key]:
-        """What is not to be tried yet: the kernel refused it, or somebody fights over it."""
-        return self.retry.waiting(now) | self.contests.waiting(now)
-
-    def _pending_reads(self) -> set[ReadRequest]:
-        return self._unread | self._reading
-
-    def _route_operations(
-        self, now: float, serial: int, misled: Set[int]
-    ) -> tuple[list[Step], list[Step], list[Step]]:
-        """Routes to be made or changed, to go from tables in use, and to go from tables that nobody wants."""
-        written: list[Step] = []
-        removals: list[Step] = []
-        clearances: list[Step] = []
-        reads, fought = self._pending_reads(), self.contests.waiting(now)
-        waiting = fought | self.retry.waiting(now)
-        standing = Standing(self.nexthops, self.retry, known=ReadNexthops() not in reads)
-        gone = Gone(self.nexthops, known=ReadNexthops() not in reads)
-        cover, kept = self._cover, self.guarded.keys()
-        cover.begin()
-        parts: list[tuple[Slice, RouteDelta, list[tuple[Slot, list[Nlri]]], Draft]] = []
-        for of, delta in self.slices.items():
-            table, family, metric = of
-            if not len(delta) or ReadTable(table, family) in reads or table in misled:
-                continue
-            if astray := self._astray(of):
-                (removals if table in self.tables else clearances).append(DeleteRoutes(*of, astray))
-            fresh: list[Step] = []
-            runs: list[tuple[Slot, list[Nlri]]] = []
-            if not len(self.retry):
-                for slot, nlris in delta.take_fresh():
-                    if isinstance(slot, int) and standing[slot]:
-                        fresh.append(AddRoutes(*of, nlris, array("I", (slot,)) * len(nlris)))
-                    else:
-                        delta.lack(nlris)
-            if len(delta) and cover.waits(of):
-                cover.asked(serial, fresh)
-                written += fresh
-                continue
-            if not len(self.retry):
-                runs = [run for run in delta.take_gone() if not (isinstance(run[0], int) and gone[run[0]])]
-            draft = Draft(*of)
-            vanished: list[Nlri] = []
-            for nlri, desired, actual in chain(
-                delta.changed(), () if table in kept or self.keep_left else delta.left()
-            ):
-                if actual is FOREIGN or desired is FOREIGN:
-                    continue
-                if isinstance(actual, int) and gone[actual]:
-                    vanished.append(nlri)
-                    if desired is None:
-                        continue
-                    actual = None
-                key = RouteKey(table, family, nlri, metric) if waiting else None
-                waits = key in waiting and (key in fought or self.retry.failed_at(key, desired))
-                if waits or (isinstance(desired, int) and not standing[desired]):
-                    if actual is None and desired is not None:
-                        cover.lacks(of, nlri)
-                    continue
-                draft.add(nlri, desired, actual)
-            for nlri in vanished:
-                delta.saw(nlri, None)
-            made = draft.written() + fresh
-            cover.asked(serial, made)
-            written += made
-            if runs or draft.gone:
-                parts.append((of, delta, runs, draft))
-        for of, delta, runs, draft in parts:
-            # Now it is known what of each table is not known to stand.
-            holding = cover.over(of)
-            going = removals if of[0] in self.tables else clearances
-            for slot, nlris in runs:
-                if holding and (held := set(filter(holding, nlris))):
-                    delta.keep(held, slot)
-                    nlris = [nlri for nlri in nlris if nlri not in held]
-                if nlris:
-                    going.append(DeleteRoutes(*of, nlris))
-            if leaving := [nlri for nlri in draft.gone if not (holding and holding(nlri))]:
-                going.append(DeleteRoutes(*of, leaving))
-        return written, removals, clearances
-
-    def _astray(self, of: Slice) -> list[Nlri]:
-        """What an earlier life left in a guarded table, and is never right: nothing waits for it."""
-        barred = self.guarded.get(of[0])
-        known = ReadNexthops() not in self._pending_reads()
-        if barred is None or self.keep_left or not known or self._searched.get(of) == barred:
-            return []
-        if not len(self.retry):
-            self._searched[of] = barred
-        return [nlri for nlri, _, actual in self.slices[of].left() if self._devices(actual) & barred]
-
-    def _devices(self, slot: Slot) -> set[int]:
-        if isinstance(slot, Inline):
-            return {slot.ifindex}
-        return self.nexthops.devices(slot) if isinstance(slot, int) else set()
-
-    def _rule_changes(self, now: float) -> RuleChanges:
-        reads, waiting = self._pending_reads(), self._waiting(now)
+    def _rule_changes(self, waiting: Waiting) -> RuleChanges:
+        reads = self._reads
         return changes(
             self.rules,
             may_touch=lambda rule: ReadRules(rule.family) not in reads and rule not in waiting,
@@ -432,7 +342,12 @@ class Reconciler:
             tables=self.tables,
             hold=self.hold_rules,
             drained=self.drained,
+            moved=self.moves.tables,
         )
+
+    def _standing_rules(self) -> Iterable[Rule]:
+        """The rules that may stand in the kernel."""
+        return chain((rule for rule, _ in self.rules.actual_items()), self._unconfirmed)
 
     @property
     def _actual(self) -> tuple[Mapping[Slice, RouteDelta], Delta[int, NexthopValue], Delta[Rule, bool]]:
@@ -440,7 +355,7 @@ class Reconciler:
 
     def _nothing_held(self) -> bool:
         """Whether every route in the kernel is as desired, so that no unwanted next hop is in use."""
-        if self._pending_reads() or self._acknowledged < self._replaced:
+        if self._reads or self._acknowledged < self._replaced:
             return False
         return all(
             actual is FOREIGN or actual is None

@@ -18,15 +18,7 @@ from vrfbgp.events import TableCounted
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.draft import DISFIGURED, FOREIGN, Slot
 from vrfbgp.model import Family, Nlri
-from vrfbgp.operations import (
-    AddRoute,
-    AddRoutes,
-    DeleteRoute,
-    DeleteRoutes,
-    ReplaceRoute,
-    ReplaceRoutes,
-    Step,
-)
+from vrfbgp.operations import Step, count_of, slice_of
 from vrfbgp.requests import CountTable, ReadNexthops, ReadRequest, ReadRules
 
 AGAIN = 1.0
@@ -84,11 +76,9 @@ class Rounds:
         if not self._counting:
             return
         for step in steps:
-            match step:
-                case AddRoutes(table, family) | ReplaceRoutes(table, family) | DeleteRoutes(table, family):
-                    self._wrote(table, family, len(step.nlris))
-                case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
-                    self._wrote(key.table, key.family, 1)
+            if of := slice_of(step):
+                table, family, _ = of
+                self._wrote(table, family, count_of(step))
 
     def differs(self, counted: TableCounted, now: float) -> bool:
         """Whether a table holds something else than it should, also when it is counted once more.

@@ -1,8 +1,13 @@
 """In which order rules come and go, so that a gateway's packets never meet main, nor another's table.
 
 An `unreachable` rule is made before all else where the gateway has none yet; where it has one, the new one
-comes last, since it could hide the rules that are still to be made. A rule whose place another takes goes
-when that other is known to stand; and nothing of a gateway goes before its `unreachable` is known to stand.
+comes when all others of the gateway are known to stand, since it could hide those that still serve. A rule
+whose place another takes goes when that other is known to stand; and nothing of a gateway goes before its
+`unreachable` is known to stand.
+
+The kernel may refuse any of it. So what goes does so in steps, each when the one before is acknowledged: an
+old `unreachable` before the rules that it could hide the successors of; and where no other closes
+the gateway, all the others before it.
 
 A rule that leads into a table which a network has now, and is none of its gateway's any more,
 goes before any route or rule is made: its packets are unreachable for a moment, and never in that network.
@@ -11,11 +16,15 @@ While it can't go, as the rules are being read or the kernel refuses it, that ta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Set
+from collections.abc import Callable, Collection, Container, Mapping, Set
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from vrfbgp.fib.delta import Delta
 from vrfbgp.model import Action, Rule
+
+NOWHERE: Mapping[int, int] = MappingProxyType({})
+"""No network moved."""
 
 
 @dataclass(slots=True)
@@ -38,52 +47,70 @@ def changes(
     rules: Delta[Rule, bool],
     *,
     may_touch: Callable[[Rule], bool],
-    unconfirmed: Container[Rule],
+    unconfirmed: Collection[Rule],
     tables: Set[int],
     hold: bool,
     drained: Set[Rule] | None = None,
+    moved: Mapping[int, int] = NOWHERE,
 ) -> RuleChanges:
     """The changes that bring the kernel's rules to what is desired.
 
-    `may_touch` tells which rules may be written now, `unconfirmed` holds rules that were handed out and
-    not acknowledged, `tables` those that networks have now. With `hold` nothing is deleted. `drained` are
-    rules that would be wanted if the node were not drained (None: it isn't): no other network's, they go when
-    their gateway is known to be closed; all that steer do then, also on `hold`, if it is closed already.
+    `may_touch` tells which rules may be written now, `unconfirmed` holds rules of which an addition or
+    deletion was handed out and not acknowledged, `tables` those that networks have now. With `hold` nothing
+    is deleted. `drained` are rules that would be wanted if the node were not drained (None: it isn't): no
+    other network's, they go when their gateway is known to be closed; all that steer do then, also on
+    `hold`, if it is closed already. `moved` tells of tables that networks had before, which they have now.
     """
     result = RuleChanges()
     if not len(rules):
         return result
     every = [(rule, desired) for rule, desired, _ in rules.pending()]
     pending = [(rule, desired) for rule, desired in every if may_touch(rule)]
-    led = {_role(rule) for rule in (*rules.desired, *(drained or ())) if steers(rule)}
+
+    def role(rule: Rule) -> tuple[object, ...]:
+        return _role(rule, moved)
+
+    led = {role(rule) for rule in (*rules.desired, *(drained or ())) if steers(rule)}
 
     def misleads(rule: Rule) -> bool:
-        return steers(rule) and rule.table in tables and _role(rule) not in led
+        return steers(rule) and rule.table in tables and role(rule) not in led
 
     if not hold:
         stuck = {rule for rule, desired in every if not desired} - {rule for rule, _ in pending}
         result.misled = frozenset(rule.table for rule in stuck if misleads(rule))
-    closed = {rule.src for rule, _ in rules.actual_items() if closes(rule)}
-    adds = sorted((rule for rule, desired in pending if desired), key=lambda rule: _urgency(rule, closed))
-    first = sum(_urgency(rule, closed)[0] < _STEERING for rule in adds)
-    result.closing = adds[:first]
-    result.steering = [rule for rule in adds[first:] if rule.table not in result.misled]
+    actual = [rule for rule, _ in rules.actual_items()]
+    closed = {rule.src for rule in actual if closes(rule)}
+    coming = [rule for rule in rules.desired if rule in unconfirmed or not rules.settled((rule,))]
+    hideable = {rule.src for rule in coming if not closes(rule)}
+    if hold:
+        hideable |= {rule.src for rule in actual if steers(rule)}
+    for rule in sorted((rule for rule, desired in pending if desired), key=_urgency(closed)):
+        if steers(rule):
+            if rule.table not in result.misled:
+                result.steering.append(rule)
+        elif not (closes(rule) and rule.src in closed and rule.src in hideable):
+            result.closing.append(rule)
     gone = [rule for rule, desired in pending if not desired]
     if hold:
         gone = [rule for rule in gone if drained is not None and steers(rule) and rule.src in closed]
     if not gone:
         return result
-    coming = [rule for rule in rules.desired if rule in unconfirmed or not rules.settled((rule,))]
-    awaited = {_role(rule) for rule in coming}
+    awaited = {role(rule) for rule in coming}
     opened = {rule.src for rule in coming if closes(rule)}
+    closed = {rule.src for rule in rules.desired if closes(rule)}
+    leaving = {rule for rule, desired in every if not desired}
+    leaving.update(rule for rule in unconfirmed if rule not in rules.desired)
+    shutting = {rule.src for rule in leaving if closes(rule)} & closed if not hold else set()
+    steered = {rule.src for rule in leaving if not closes(rule)} - closed
     for rule in gone:
         if misleads(rule):
             result.misleading.append(rule)
-        elif rule.src not in opened and _role(rule) not in awaited:
+        elif rule.src in opened or role(rule) in awaited:
+            continue
+        elif rule.src not in (steered if closes(rule) else shutting):
             result.going.append(rule)
-    closed = {rule.src for rule in rules.desired if closes(rule)}
     result.misleading.sort(key=lambda rule: (-rule.priority, str(rule)))
-    result.going.sort(key=lambda rule: _lateness(rule, rule.src in closed))
+    result.going.sort(key=_lateness)
     return result
 
 
@@ -97,26 +124,23 @@ def steers(rule: Rule) -> bool:
     return rule.action is Action.LOOKUP and rule.dst is None
 
 
-def _role(rule: Rule) -> tuple[object, ...]:
-    """Two rules of one role do the same, at two priorities; or lead one session, to two tables."""
-    return rule.src, rule.dst, rule.action, rule.table if steers(rule) else 0
+def _role(rule: Rule, moved: Mapping[int, int]) -> tuple[object, ...]:
+    """Two rules of one role do the same, at two priorities; or lead one session, or gateway, to two tables
+    that a network has one after the other."""
+    table = moved.get(rule.table, rule.table) if steers(rule) else 0
+    return rule.src, rule.dst, rule.action, table
 
 
-_STEERING = 2
+def _urgency(closed: Container[object]) -> Callable[[Rule], tuple[int, int, str]]:
+    """Those that close an open gateway first, those that close a closed one last."""
+
+    def urgency(rule: Rule) -> tuple[int, int, str]:
+        rank = 1 if not closes(rule) else 2 if rule.src in closed else 0
+        return rank, rule.priority, str(rule)
+
+    return urgency
 
 
-def _urgency(rule: Rule, closed: Container[object]) -> tuple[int, int, str]:
-    if closes(rule):
-        rank = 3 if rule.src in closed else 0
-    else:
-        rank = _STEERING if steers(rule) else 1
-    return rank, rule.priority, str(rule)
-
-
-def _lateness(rule: Rule, closed: bool) -> tuple[int, int, str]:
-    if closes(rule):
-        # Another `unreachable` of the same gateway stands: this one would only hide newer rules.
-        rank = 0 if closed else 3
-    else:
-        rank = 1 if steers(rule) else 2
+def _lateness(rule: Rule) -> tuple[int, int, str]:
+    rank = 0 if closes(rule) else 1 if steers(rule) else 2
     return rank, -rule.priority, str(rule)

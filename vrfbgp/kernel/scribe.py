@@ -25,8 +25,8 @@ REPLY = struct.Struct("=III")
 ANSWER_OCTETS = 1 << 15
 """More than an answer can have."""
 _HEADER = struct.Struct("=IHHII")
-_ERROR = 2
-"""struct nlmsghdr and NLMSG_ERROR of linux/netlink.h."""
+_ERROR, _DONE = 2, 3
+"""struct nlmsghdr, NLMSG_ERROR and NLMSG_DONE, the end of a dump, of linux/netlink.h."""
 
 
 def serve(channel: int, netlink: int) -> None:
@@ -63,7 +63,7 @@ def answered(netlink: int, last: int) -> tuple[bytes, int]:
         at = 0
         while at + _HEADER.size <= len(octets):
             length, kind, _, sequence, _ = _HEADER.unpack_from(octets, at)
-            if kind == _ERROR and sequence == last:
+            if kind in (_ERROR, _DONE) and sequence == last:
                 return bytes(found), 0
             at += max((length + 3) & ~3, _HEADER.size)
 

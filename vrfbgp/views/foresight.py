@@ -33,8 +33,10 @@ from vrfbgp.operations import (
     ReplaceRoute,
     ReplaceRoutes,
     Step,
+    count_of,
     described,
     expanded,
+    slice_of,
 )
 from vrfbgp.requests import (
     Announce,
@@ -170,11 +172,9 @@ def _tables(core: Core, steps: list[Step]) -> list[Json]:
     """How many routes of which table are made, changed and deleted."""
     counts: Counter[tuple[int, int, str]] = Counter()
     for step in steps:
-        match step:
-            case AddRoutes() | ReplaceRoutes() | DeleteRoutes():
-                counts[step.table, step.family, _KINDS[type(step)]] += len(step)
-            case AddRoute(key) | ReplaceRoute(key) | DeleteRoute(key):
-                counts[key.table, key.family, _KINDS[type(step)]] += 1
+        if of := slice_of(step):
+            table, family, _ = of
+            counts[table, family, _KINDS[type(step)]] += count_of(step)
     names = {place.table: name for name, place in core.planner.places.items()}
     return [
         {

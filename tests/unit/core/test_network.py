@@ -20,7 +20,7 @@ from vrfbgp.events import (
     SessionUp,
     Updates,
 )
-from vrfbgp.intent import PeerIntent
+from vrfbgp.intent import PeerIntent, Problem, Reason, Severity
 from vrfbgp.model import Family, Nlri, nlri_of
 from vrfbgp.network import SYNC_TIME, Network
 from vrfbgp.requests import ResetSession
@@ -59,8 +59,10 @@ class Bench:
     def down(self, cause: DownCause = LOST, one: PeerIntent = ONE, epoch: int = 1, now: float = 0.0) -> bool:
         return self.red.session_down(SessionDown(one.id, epoch, cause), now)
 
-    def hear(self, octets: bytes, one: PeerIntent = ONE, epoch: int = 1) -> list[ResetSession]:
-        return self.red.updates(Updates(one.id, epoch, octets))
+    def hear(
+        self, octets: bytes, one: PeerIntent = ONE, epoch: int = 1, now: float = 0.0
+    ) -> list[ResetSession]:
+        return self.red.updates(Updates(one.id, epoch, octets), now)
 
     def announce(self, *prefixes: str, one: PeerIntent = ONE, epoch: int = 1) -> None:
         assert not self.hear(wire.update(prefixes, next_hop=str(one.id.address)), one, epoch)
@@ -243,6 +245,18 @@ def test_in_sync_when_the_time_of_the_others_is_over() -> None:
     bench.up(now=30.0)
     assert not bench.red.tick(SYNC_TIME), "the one that came up has its own time"
     assert bench.red.tick(30.0 + SYNC_TIME)
+    assert bench.red.deadlines() == []
+
+
+def test_a_peer_that_can_have_no_session_yet_has_its_time_from_the_networks_start() -> None:
+    """X17, P22: a Secret is not mounted yet, and the other peers are through."""
+    lacking = Problem(Severity.DEGRADED, Reason.MISSING_SECRET, "BGPPeer two", "")
+    bench = Bench(ONE, replace(TWO, degraded=(lacking,)))
+    bench.up()
+    bench.hear(wire.end_of_rib())
+    assert not bench.red.tick(1.0)
+    assert bench.red.deadlines()[-1] == SYNC_TIME
+    assert bench.red.tick(SYNC_TIME)
     assert bench.red.deadlines() == []
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 
 from vrfbgp.fib.delta import Delta
-from vrfbgp.fib.rules import RuleChanges, changes
+from vrfbgp.fib.rules import NOWHERE, RuleChanges, changes
 from vrfbgp.model import MAIN_TABLE, Action, Family, Rule
 
 GATEWAY, OTHER = ip_network("10.50.0.2/31"), ip_network("10.50.0.4/31")
@@ -41,6 +41,7 @@ def of(
     tables: tuple[int, ...] = (),
     hold: bool = False,
     drained: frozenset[Rule] | None = None,
+    moved: Mapping[int, int] = NOWHERE,
     may_touch: Callable[[Rule], bool] = lambda rule: True,
 ) -> RuleChanges:
     delta: Delta[Rule, bool] = Delta()
@@ -54,6 +55,7 @@ def of(
         tables=frozenset(tables),
         hold=hold,
         drained=drained,
+        moved=moved,
     )
 
 
@@ -65,8 +67,16 @@ def test_at_a_start_what_closes_is_first_and_what_steers_waits_for_the_routes() 
 
 def test_one_that_is_closed_already_gets_its_new_unreachable_last() -> None:
     found = of([unreachable(203), steer(202, 500)], [unreachable(103), steer(102, 500), exempt(101)])
-    assert found.closing == [exempt(101)]
-    assert found.steering == [steer(102, 500), unreachable(103)]
+    assert (found.closing, found.steering) == ([exempt(101)], [steer(102, 500)])
+    stands = [unreachable(203), steer(202, 500), steer(102, 500), exempt(101)]
+    wanted = [unreachable(103), steer(102, 500), exempt(101)]
+    assert of(stands, wanted, unconfirmed=(exempt(101),)).closing == []
+    assert of(stands, wanted).closing == [unreachable(103)]
+
+
+def test_a_closed_one_gets_no_new_unreachable_that_could_hide_what_is_not_known_to_be_unwanted() -> None:
+    """P4, at a start with another priority: the network's table is still being read."""
+    assert of([unreachable(203), steer(202, 500)], [unreachable(103)], hold=True) == RuleChanges()
 
 
 def test_nothing_of_a_gateway_goes_before_its_unreachable_stands() -> None:
@@ -74,13 +84,31 @@ def test_nothing_of_a_gateway_goes_before_its_unreachable_stands() -> None:
     desired = [unreachable(103), steer(102, 500), exempt(101)]
     assert of(actual, desired).going == []
     assert of(actual + desired, desired, unconfirmed=(unreachable(103),)).going == []
-    found = of(actual + desired, desired)
-    assert found.going == [unreachable(203), steer(202, 500), steer(202, 501), exempt(201)]
+    assert of(actual + desired, desired).going == [unreachable(203)]
 
 
-def test_the_last_to_go_is_what_closes() -> None:
-    found = of([unreachable(103), steer(102, 500), exempt(101)], [])
-    assert found.going == [steer(102, 500), exempt(101), unreachable(103)]
+def test_p4_an_old_unreachable_is_known_to_be_gone_before_the_rules_whose_successors_it_hides() -> None:
+    old, desired = [steer(102, 500), exempt(101)], [unreachable(203), steer(202, 500), exempt(201)]
+    assert of([*old, unreachable(103), *desired], desired).going == [unreachable(103)]
+    assert of([*old, *desired], desired, unconfirmed=(unreachable(103),)).going == []
+    assert of([*old, *desired], desired).going == old
+
+
+def test_the_last_to_go_is_what_closes_when_all_else_is_known_to_be_gone() -> None:
+    old = [steer(102, 500), exempt(101)]
+    assert of([unreachable(103), *old], []).going == old
+    assert of([unreachable(103)], [], unconfirmed=(steer(102, 500),)).going == []
+    assert of([unreachable(103)], []).going == [unreachable(103)]
+
+
+def test_a_rule_into_its_networks_former_table_waits_for_the_one_into_the_new() -> None:
+    before, after = steer(102, 500), steer(102, 600)
+    closed = unreachable(103)
+    moved = {500: 600}
+    assert of([closed, before], [closed, after], tables=(600,), moved=moved).going == []
+    asked = of([closed, before, after], [closed, after], unconfirmed=(after,), moved=moved)
+    assert asked.going == []
+    assert of([closed, before, after], [closed, after], moved=moved).going == [before]
 
 
 def test_a_rule_stays_until_its_successor_is_acknowledged() -> None:
