@@ -60,6 +60,8 @@ class Judge:
         self.count = Count()
         self._kernel, self._wires, self._facts = kernel, wires, facts
         self._destinations = destinations()
+        self.suspect: Packet | None = None
+        """What went where it must not, last."""
         self._since: list[Truth] = []
         """What held since the last rest, the newest last."""
         self._gaps_excused = True
@@ -95,6 +97,7 @@ class Judge:
             return
         for (wire, src, dst), times in seen.items():
             if wire not in (allowed := self._allowed(src, dst)):
+                self.suspect = src, dst, INSIDE[src]
                 raise Broken(
                     f"{src} to {dst}: {times} packets came out by {wire}, and only {sorted(allowed)} may be\n"
                     + "\n".join(f"  by facts {n}: {one.fate(src, dst)}" for n, one in enumerate(self._since))
@@ -133,6 +136,7 @@ class Judge:
         self.count.asked += len(wanted)
         for ((src, dst, device), expected), found in zip(wanted, met, strict=True):
             if expected != found:
+                self.suspect = src, dst, device
                 return (
                     f"{src} to {dst}" + (f" iif {device}" if device else "") + f"\n"
                     f"  must meet: {expected}\n  but meets: {found}"
@@ -152,6 +156,7 @@ class Judge:
             if met.kind == "main":
                 devices = {out for _, out in by_main(truth.facts, dst).hops}
             if not devices <= (allowed := self._allowed(src, dst)):
+                self.suspect = src, dst, device
                 return f"{src} to {dst} iif {device}\n  may leave by {sorted(allowed)}\n  but meets: {met}"
         return ""
 
@@ -176,12 +181,17 @@ class Judge:
         """Whose way was one and the same all the time, none of its packets is missing. Raises Broken."""
         self._wires.hold()
         try:
-            if not self._gaps_excused:
+            if not self._gaps_excused and not self._is_handed_over():
                 wait_for(self._all_but_unsteady_came, 3, interval=0.01)
         except NeverTrue as error:
             raise Broken(str(error)) from error
         finally:
             self._wires.resume()
+
+    def _is_handed_over(self) -> bool:
+        """Whether a table goes from one network to another: it has to be empty in between."""
+        owners = {(one.table, one.name) for truth in self._since for one in truth.facts.networks}
+        return len({table for table, _ in owners}) < len(owners)
 
     def _all_but_unsteady_came(self) -> bool:
         for (src, dst), times in self._wires.lost().items():
@@ -207,6 +217,7 @@ class Judge:
             assert not missing, f"{src} to {dst}: no packet came out by {ways.get((src, dst))}"
             for wire, src, dst in arrived:
                 if wire not in {device for _, device in ways[src, dst]}:
+                    self.suspect = src, dst, INSIDE[src]
                     raise Broken(f"{src} to {dst}: a packet came out by {wire}, at rest")
             return True
 
