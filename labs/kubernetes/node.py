@@ -10,6 +10,8 @@ from typing import Any
 from labs.kubernetes.cluster import Cluster
 from labs.netns.namespace import Namespace
 from labs.netns.process import Process
+from labs.netns.supervisor import NAME, start_time
+from labs.netns.waiting import NeverTrue, wait_for
 
 CGROUPS = Path("/sys/fs/cgroup")
 CONTROLLERS = ("cpu", "cpuset", "memory", "pids")
@@ -42,13 +44,14 @@ class Node:
         self.labels = labels
         self.pods = pods
         self.directory = namespace.directory / f"node-{name}"
-        self._group = f"{namespace.name.rpartition('.')[0]}-{name}"
+        self._group = f"{namespace.name.rpartition('.')[0]}.{name}"
         self._process: Process | None = None
 
     def start(self, images: Path) -> None:
         """Start it, with the images in a file that `docker save` wrote. It joins the cluster by itself."""
         self.directory.mkdir()
         for path in self._groups():
+            sweep(path.parent)
             path.mkdir()
         (self.directory / "containerd.toml").write_text(CONTAINERD)
         (self.directory / "kubelet.json").write_text(json.dumps(self._kubelet()))
@@ -77,12 +80,9 @@ class Node:
         """End the node with all that runs on it."""
         if self._process is not None:
             self._process.kill()
-        for path in self._groups():
-            below = sorted((found for found in path.rglob("*") if found.is_dir()), reverse=True)
-            for group in (*below, path):
-                # What is not gone yet stays, empty: it costs nothing.
-                with contextlib.suppress(OSError):
-                    group.rmdir()
+        # What ran there ends a moment after the first process, and its control groups are kept until then.
+        with contextlib.suppress(NeverTrue):
+            wait_for(lambda: all(removed(path) for path in self._groups()), 10)
 
     def _groups(self) -> list[Path]:
         """The node's own control groups: two kubelets in one would take each other's pods for orphans."""
@@ -116,6 +116,27 @@ class Node:
             # Edits of a ConfigMap are brought this often; the default is a minute.
             "syncFrequency": "2s",
         }
+
+
+def sweep(parent: Path) -> None:
+    """Remove the control groups of labs whose supervisor is no longer alive."""
+    for left in parent.glob("vrfbgp-lab.*"):
+        lab = NAME.match(left.name)
+        if lab is not None and start_time(int(lab[1])) != int(lab[2]):
+            removed(left)
+
+
+def removed(group: Path) -> bool:
+    """Whether a control group is gone, with those below it; asked again when its processes have ended."""
+    if not group.exists():
+        return True
+    below = sorted((found for found in group.rglob("*") if found.is_dir()), reverse=True)
+    try:
+        for each in (*below, group):
+            each.rmdir()
+    except OSError:
+        return False
+    return True
 
 
 FREE = ("available", "inodesFree")
