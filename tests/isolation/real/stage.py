@@ -23,8 +23,8 @@ from vrfbgp.control import NotAnswered, ask
 
 PATIENCE = 60.0
 """Seconds after which what is not right counts as never right."""
-GRACEFUL = 100
-"""Seconds that a BIRD which restarts gracefully asks for."""
+GRACEFUL = (0, 10, 100)
+"""Seconds that a BIRD may ask to have its routes kept; 0: not at all."""
 
 
 class Stage:
@@ -37,6 +37,8 @@ class Stage:
         self._logged = 0
         """How much of the log is of an earlier life."""
         self.drained = self.alive = False
+        self.away: set[str] = set()
+        """Gateways whose address is not on this node."""
         self._begun = False
         self._rng = random.Random(seed)
         self._stack = ExitStack()
@@ -80,7 +82,7 @@ class Stage:
             elif name == others[1] and has_gobgp():
                 routers[name] = Gobgp(plan, namespace)
             else:
-                routers[name] = Bird(plan, namespace, self._rng.choice((0, GRACEFUL)))
+                routers[name] = Bird(plan, namespace, self._rng.choice(GRACEFUL))
         return routers
 
     # -- the facts -----------------------------------------------------------------------------------
@@ -116,8 +118,8 @@ class Stage:
             time.sleep(0.02)
         if self.alive and not self._doubt:
             self.judge.rested()
-        elif wrong := self.judge.astray():
-            raise Broken(wrong)
+        else:
+            self.judge.rested_for_now()
         if "Traceback" in self.daemon.log()[self._logged :]:
             raise Broken("the daemon has logged a traceback")
 
@@ -173,6 +175,7 @@ class Stage:
                 if plan.network in self.plot.orders.get(place.name, ())
                 and ip_network(address).version == plan.version
                 and not self.drained
+                and place.name not in self.away
             }
             if heard != wanted:
                 return f"{name} is told of {sorted(heard)}, and must be of {sorted(wanted)}"
