@@ -26,6 +26,9 @@ PATIENCE = 60.0
 GRACEFUL = (0, 10, 100)
 """Seconds that a BIRD may ask to have its routes kept; 0: not at all."""
 
+ENDED = re.compile(r"peer\.down peer \S+: (connection lost|hold timer|notification)")
+"""A router gave a session up, maybe long after its wire was down: its routes go, and come again."""
+
 
 class Stage:
     """One script's world, as a `with` block."""
@@ -35,7 +38,7 @@ class Stage:
         self.waited = ""
         """What was wrong last, before the present rest."""
         self._logged = 0
-        """How much of the log is of an earlier life."""
+        """How much of the log was looked at, or is of an earlier life."""
         self.drained = self.alive = False
         self.away: set[str] = set()
         """Gateways whose address is not on this node."""
@@ -116,12 +119,16 @@ class Stage:
                 raise Broken(f"not right in {PATIENCE:g} s: {wrong}")
             self.waited = wrong
             time.sleep(0.02)
+        log = self.daemon.log()
+        if ENDED.search(log, self._logged):
+            self.judge.excuse_gaps()
         if self.alive and not self._doubt:
             self.judge.rested()
         else:
             self.judge.rested_for_now()
-        if "Traceback" in self.daemon.log()[self._logged :]:
+        if "Traceback" in log[self._logged :]:
             raise Broken("the daemon has logged a traceback")
+        self._logged = len(log)
 
     def _what_is_wrong(self) -> str:
         """Empty: the daemon follows, the kernel is right, and the routers know what they must."""
