@@ -172,8 +172,11 @@ class JudgedWorld(World):
     def _is_reached(self, peer: PeerId) -> bool:
         if self._now is None:
             return True
-        table = self._now.tables.get(peer.network)
-        return table is None or table.reaches(peer.address)
+        table, network = self._now.tables.get(peer.network), self._now.networks.get(peer.network)
+        if table is None or network is None:
+            return True
+        local = [table.local(one) for one in network.peers if one.address == peer.address]
+        return table.reaches(peer.address) and local != [None]
 
     def facts(self) -> Facts:
         """As they are in this world; `Unmodelled` where the model knows no answer."""

@@ -1,1 +1,1 @@
-"""Which packets netfilter gives another source address as they leave: its nat rules, and what they come to."""
+"""Which packets netfilter gives another source address as they leave: its nat rules, walked."""

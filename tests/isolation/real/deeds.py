@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 from labs.netns.supervisor import processes_in
 from labs.netns.waiting import wait_for
-from tests.isolation.real.arena import WIRES, fixed
+from tests.isolation.real.arena import PLACES, WIRES, fixed
 from tests.isolation.real.kernel import OURS
 from tests.isolation.real.plot import BAD
 from tests.isolation.real.routers import Said
@@ -66,8 +67,9 @@ class Deeds:
         if what == "start" and not router.running:
             router.start(self._sessions.said[name])
         elif what in ("kill", "stop") and router.running:
+            begun = time.monotonic()
             router.kill() if what == "kill" else router.stop()
-            self._sessions.ended(name, by_a_word=what == "stop")
+            self._sessions.ended(name, begun, by_a_word=what == "stop")
 
     def _mended(self, device: str) -> None:
         """A wire is up again: what was last heard by it holds, and then what was said since."""
@@ -120,8 +122,15 @@ class Deeds:
         ask(self._stage.daemon.run_directory, {"command": "drain", **words})
         self._stage.drained = what == "on"
 
+    def _do_place(self, name: str, what: str) -> None:
+        """place NAME away|back: the route to a gateway's address goes, or returns"""
+        (place,) = [place for place in PLACES if place.name == name]
+        for address in place.addresses:
+            self._stage.node.ip(f"route {'add' if what == 'back' else 'del'} {address} dev {place.device}")
+        (self._stage.away.discard if what == "back" else self._stage.away.add)(name)
+
     def _do_foreign(self, verb: str, kind: str, *words: str) -> None:
-        """foreign add|del route|rule WORDS: as ip(8) has it"""
+        """foreign add|replace|del route|rule WORDS: as ip(8) has it"""
         line = " ".join(words)
         self._stage.node.try_ip(f"{'-6 ' if ':' in line else ''}{kind} {verb} {line}")
 

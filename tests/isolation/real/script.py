@@ -91,6 +91,7 @@ class Author:
             self._foreign_object: 4,
             self._meddle: 5,
             self._daemon: 3,
+            self._place: 2,
             self._drain: 2,
         }
 
@@ -151,6 +152,10 @@ class Author:
         if mended:
             self._broken.append(f"{kind} {device} {mended}")
         return f"{kind} {device} {broken}"
+
+    def _place(self) -> str:
+        name = self._one(RANGES)
+        return f"place {name} {'back' if name in self._stage.away else 'away'}"
 
     def _daemon(self) -> str:
         if len(self._stage.sessions.reached()) < len(self._stage.plot.sessions()):
@@ -224,7 +229,8 @@ class Author:
         if f"foreign del {words}" in self._foreign:
             return ""
         self._foreign.append(f"foreign del {words}")
-        return f"foreign add {words}"
+        verb = "replace" if "route" in words and rng.random() < 0.4 else "add"
+        return f"foreign {verb} {words}"
 
     def _meddle(self) -> str:
         self._meddled += 1

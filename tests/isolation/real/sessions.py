@@ -63,11 +63,11 @@ class Sessions:
                     prefix: announcement(ROUTERS[name], one) for prefix, one in said.items()
                 }
 
-    def ended(self, name: str, *, by_a_word: bool) -> None:
-        """A router has ended, without a word or by a NOTIFICATION."""
+    def ended(self, name: str, begun: float, *, by_a_word: bool) -> None:
+        """A router has ended, without a word or by a NOTIFICATION; its end began at this time (monotonic)."""
         kind = DownKind.NOTIFICATION_RECEIVED if by_a_word else DownKind.CONNECTION_LOST
         reached = ROUTERS[name].device not in self.down
-        self._ledger.down(_peer(name), kind, reached, time.monotonic())
+        self._ledger.down(_peer(name), kind, reached, begun)
 
     def forget(self) -> None:
         """A new daemon knows nothing."""

@@ -23,8 +23,11 @@ from vrfbgp.control import NotAnswered, ask
 
 PATIENCE = 60.0
 """Seconds after which what is not right counts as never right."""
-GRACEFUL = 100
-"""Seconds that a BIRD which restarts gracefully asks for."""
+GRACEFUL = (0, 10, 100)
+"""Seconds that a BIRD may ask to have its routes kept; 0: not at all."""
+
+ENDED = re.compile(r"peer\.down peer \S+: (connection lost|hold timer|notification)")
+"""A router gave a session up, maybe long after its wire was down: its routes go, and come again."""
 
 
 class Stage:
@@ -35,8 +38,10 @@ class Stage:
         self.waited = ""
         """What was wrong last, before the present rest."""
         self._logged = 0
-        """How much of the log is of an earlier life."""
+        """How much of the log was looked at, or is of an earlier life."""
         self.drained = self.alive = False
+        self.away: set[str] = set()
+        """Gateways whose address is not on this node."""
         self._begun = False
         self._rng = random.Random(seed)
         self._stack = ExitStack()
@@ -80,7 +85,7 @@ class Stage:
             elif name == others[1] and has_gobgp():
                 routers[name] = Gobgp(plan, namespace)
             else:
-                routers[name] = Bird(plan, namespace, self._rng.choice((0, GRACEFUL)))
+                routers[name] = Bird(plan, namespace, self._rng.choice(GRACEFUL))
         return routers
 
     # -- the facts -----------------------------------------------------------------------------------
@@ -114,12 +119,16 @@ class Stage:
                 raise Broken(f"not right in {PATIENCE:g} s: {wrong}")
             self.waited = wrong
             time.sleep(0.02)
+        log = self.daemon.log()
+        if ENDED.search(log, self._logged):
+            self.judge.excuse_gaps()
         if self.alive and not self._doubt:
             self.judge.rested()
-        elif wrong := self.judge.astray():
-            raise Broken(wrong)
-        if "Traceback" in self.daemon.log()[self._logged :]:
+        else:
+            self.judge.rested_for_now()
+        if "Traceback" in log[self._logged :]:
             raise Broken("the daemon has logged a traceback")
+        self._logged = len(log)
 
     def _what_is_wrong(self) -> str:
         """Empty: the daemon follows, the kernel is right, and the routers know what they must."""
@@ -173,6 +182,7 @@ class Stage:
                 if plan.network in self.plot.orders.get(place.name, ())
                 and ip_network(address).version == plan.version
                 and not self.drained
+                and place.name not in self.away
             }
             if heard != wanted:
                 return f"{name} is told of {sorted(heard)}, and must be of {sorted(wanted)}"
