@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +22,14 @@ from vrfbgp.events import Applied, KernelEvent, LinksRead, Overrun
 from vrfbgp.kernel import preflight
 from vrfbgp.kernel.hold import Hold
 from vrfbgp.kernel.order import Order
+from vrfbgp.kernel.ports import Address
 from vrfbgp.kernel.process import WriterProcess
 from vrfbgp.kernel.reader import Reader, ReadEvent
 from vrfbgp.kernel.ruleset import Ruleset
 from vrfbgp.kernel.watch import Watch
 from vrfbgp.kernel.worker import Worker
 from vrfbgp.model import IPAddress, KernelRoute
-from vrfbgp.nat import Nat
+from vrfbgp.netfilter.nat import Nat
 from vrfbgp.operations import Operation, Step
 from vrfbgp.requests import CountTable, ReadLinks, ReadRequest
 
@@ -114,6 +116,10 @@ class Kernel:
         answer: asyncio.Future[KernelRoute] = self._loop.create_future()
         self._prompt.put(_Lookup(src, dst, iif, answer))
         return await answer
+
+    def bind(self, one: socket.socket, address: Address) -> None:
+        """Bind a socket, also to a port that only the process that writes may have; OSError."""
+        self._process.ports.bind(one, address)
 
     async def nat(self) -> Nat:
         """What netfilter does to the source addresses of packets that leave; nothing, if nobody says."""

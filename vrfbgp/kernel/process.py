@@ -1,8 +1,8 @@
 """Starts the process that writes (`scribe`), and keeps the daemon's ends of its channels.
 
-One carries the batches, one what is urgent, and one questions to netfilter, if the kernel has that; each by a
-netlink socket of its own. The sockets are made here and inherited: so their port ids, by which our own
-notifications are known, are known as well.
+One carries the batches, one what is urgent, and one questions to netfilter, if the kernel has that, each by a
+netlink socket of its own; by one more go sockets that are to be bound to privileged ports. Netlink sockets
+are made here and inherited: so their port ids, by which our own notifications are known, are known as well.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from vrfbgp import privileges
 from vrfbgp.events import Applied
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.kernel.nft_uapi import NETLINK_NETFILTER
+from vrfbgp.kernel.ports import Ports
 from vrfbgp.kernel.questions import Questions
 from vrfbgp.kernel.uapi import SO_SNDBUFFORCE
 from vrfbgp.kernel.writer import AHEAD, Writer
@@ -56,6 +57,7 @@ class WriterProcess:
         self._netfilter_socket = _netfilter_socket()
         if self._netfilter_socket is not None:
             self.netfilter = Questions(self._ended.set)
+        self.ports = Ports()
         self._transports: list[asyncio.BaseTransport] = []
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -91,6 +93,7 @@ class WriterProcess:
                 numbers += (theirs.fileno(), netlink.fileno())
                 transport, _ = await loop.create_unix_connection(end.itself, sock=ours)
                 self._transports.append(transport)
+            numbers.append(until_inherited.enter_context(self.ports.theirs).fileno())
             # What is blocked is inherited. A signal to all of a group or cgroup is the daemon's to obey.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
             try:
@@ -124,6 +127,7 @@ class WriterProcess:
             await self.until_ended(writer.idle())
         for transport in self._transports:
             transport.close()
+        self.ports.close()
         await self._status()
         for made in (*self._sockets, self._netfilter_socket):
             if made is not None:

@@ -9,7 +9,7 @@ from vrfbgp.kernel.nft_uapi import (
     XT_ADDRTYPE_INVERT_SOURCE,
     XT_CONNTRACK_STATE,
 )
-from vrfbgp.nat import Asked, Compare, Compared, Expression, Field, Load, MarkSet, Mask, Translate
+from vrfbgp.netfilter.nat import Asked, Compare, Compared, Expression, Field, Load, MarkSet, Mask, Translate
 
 REGISTER = 8
 """Any: a match has nothing to do with those around it."""
