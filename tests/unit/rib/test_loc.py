@@ -288,6 +288,34 @@ def test_step_by_step_is_as_at_once(happens: list[tuple[object, ...]], together:
         assert told == looked_up(loc) == chosen(at_once(loc)) == chosen(loc)
 
 
+MANY = [nlri_of(ip_network((0xC0000200 + 4 * number, 30))) for number in range(24)]
+
+
+def test_announcements_and_withdrawals_in_turns_are_two_runs() -> None:
+    loc = loc_rib()
+    made = path(PEERS[0], ip_address("172.16.1.1"))
+    loc.announce(PEERS[0], V4, MANY[:8], made, POLICY)
+    list(loc.changes())
+    for old, new in zip(MANY[:8], MANY[8:16], strict=True):
+        loc.announce(PEERS[0], V4, [new], made, POLICY)
+        loc.withdraw(PEERS[0], V4, [old])
+    assert [change.nlris for change in loc.changes()] == [MANY[8:16], MANY[:8]]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(MANY)), min_size=10, max_size=80))
+def test_what_comes_and_goes_in_turns_is_told_in_order(turns: list[tuple[bool, Nlri]]) -> None:
+    loc = loc_rib()
+    paths = [path(PEERS[0], ip_address(f"172.16.1.{number}")) for number in (1, 2)]
+    for announced, nlri in turns:
+        if announced:
+            loc.announce(PEERS[0], V4, [nlri], paths[nlri == MANY[0]], POLICY)
+        else:
+            loc.withdraw(PEERS[0], V4, [nlri])
+    told: dict[Nlri, Chosen] = {}
+    take(loc, told)
+    assert told == looked_up(loc)
+
+
 def test_a_next_hop_that_was_forgotten_meanwhile_is_followed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vrfbgp.rib.nexthops.PRUNE_AT", 4)
     p, q = (nlri_of(ip_network(text)) for text in ("192.0.2.0/24", "198.51.100.0/24"))
