@@ -247,14 +247,19 @@ def _split(packets: Iterable[Packets], within: Within) -> tuple[list[Packets], l
     outside: list[Packets] = []
     for some in packets:
         own = some.destinations if within.destination else some.sources
-        for place, part in ((inside, both(own, within.spans)), (outside, without(own, within.spans))):
-            if part == own:
-                place.append(some)
-            elif part and within.destination:
-                place.append(replace(some, destinations=part))
-            elif part:
-                place.append(replace(some, sources=part))
+        part = both(own, within.spans)
+        if part == own:
+            inside.append(some)
+        elif not part:
+            outside.append(some)
+        else:
+            inside.append(_narrowed(some, within.destination, part))
+            outside.append(_narrowed(some, within.destination, without(own, part)))
     return inside, outside
+
+
+def _narrowed(packets: Packets, destination: bool, part: Spans) -> Packets:
+    return replace(packets, destinations=part) if destination else replace(packets, sources=part)
 
 
 def _number(value: int) -> bytes:
