@@ -13,7 +13,7 @@ from ipaddress import ip_address, summarize_address_range
 from vrfbgp import spans
 from vrfbgp.intent import GatewayIntent, Intent, Problem, Reason, Severity
 from vrfbgp.model import Family, IPNetwork
-from vrfbgp.nat import Name, Nat
+from vrfbgp.nat import IPSET, Name, Nat
 from vrfbgp.postrouting import Packets, Translated, translated
 from vrfbgp.spans import Spans
 
@@ -21,7 +21,6 @@ Uplinks = Mapping[str, Mapping[str, int]]
 """By network: its devices' names, with their indices."""
 _CALICO = "cali-"
 """How all chains begin that Calico's Felix makes by iptables."""
-_IPSET = "match set"
 _SHOWN = 3
 """So many ranges are named, and the number of the others."""
 _NEVER_LEAVE = {Family.IPV4: ((0xE0000000, 0xFFFFFFFF),), Family.IPV6: ((0xFF << 120, (1 << 128) - 1),)}
@@ -96,7 +95,8 @@ def _of_gateway(
 
 def _is_told_of_pools(found: Translated) -> bool:
     """Calico's own chain asks an ipset of pools with natOutgoing: which these are, the config says better."""
-    return found.chain.name.startswith(_CALICO) and _IPSET in found.packets.doubt
+    by_set = any(word.startswith(("match set", f"set {IPSET}")) for word in found.packets.doubt)
+    return by_set and found.chain.name.startswith(_CALICO)
 
 
 def _problem(gateway: GatewayIntent, family: Family, cases: list[tuple[str, Translated, Spans]]) -> Problem:

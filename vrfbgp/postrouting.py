@@ -206,6 +206,9 @@ class _Walk:
                 for destination, offset in ((False, first), (True, first + bits // 8)):
                     if load.offset == offset and 0 < load.length <= bits // 8:
                         return Address(destination, bits, load.length, (1 << 8 * load.length) - 1)
+            case Field.SOURCE | Field.DESTINATION:
+                bits = self._family.bits
+                return Address(load.field is Field.DESTINATION, bits, bits // 8, (1 << bits) - 1)
             case Field.SOURCE_TYPE | Field.DESTINATION_TYPE:
                 return NotLocal()
             case known if known in self._known:
