@@ -45,6 +45,12 @@ lab: ## the stories of labs/containerlab, in containers; installs what they need
 	@$(MAKE) -s $(RUN_STAMP)
 	@exec $(BIN)/python -m labs.stories $(LAB)
 
+.PHONY: kubernetes
+kubernetes: ## the manifests of config/kubernetes in a cluster of its own; builds it (root, Go; minutes the first time)
+	@$(need-root)scripts/packages python demo lab kubernetes
+	@$(MAKE) -s $(RUN_STAMP)
+	@exec $(BIN)/python -m labs.kubernetes
+
 .PHONY: venv
 venv: ## .venv with the project and what its tests need
 	@scripts/packages python

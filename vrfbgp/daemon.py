@@ -227,7 +227,8 @@ class Daemon:
         tally = failclosed.Tally()
         while True:
             counters = noroute.of_ipv6_by(failclosed.devices(self._core))
-            counters[failclosed.IPV4] = noroute.of_ipv4() or 0
+            if (packets := noroute.of_ipv4()) is not None:
+                counters[failclosed.IPV4] = packets
             hits = tally.look(counters, time.monotonic())
             if hits and (note := failclosed.note(self._core, hits)):
                 logs.tell(note)

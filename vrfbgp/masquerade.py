@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from ipaddress import ip_address, summarize_address_range
 
-from vrfbgp import spans
 from vrfbgp.intent import GatewayIntent, Intent, Problem, Reason, Severity
 from vrfbgp.model import Family, IPNetwork
-from vrfbgp.nat import IPSET, Name, Nat
-from vrfbgp.postrouting import Packets, Translated, translated
-from vrfbgp.spans import Spans
+from vrfbgp.netfilter import spans
+from vrfbgp.netfilter.nat import IPSET, Name, Nat
+from vrfbgp.netfilter.postrouting import Packets, Translated, translated
+from vrfbgp.netfilter.spans import Spans
 
 Uplinks = Mapping[str, Mapping[str, int]]
 """By network: its devices' names, with their indices."""

@@ -1,4 +1,4 @@
-"""Which network namespace this process is in: what a command reads from the kernel is that of its own.
+"""Which network namespace this thread is in: what a command reads from the kernel is that of its own.
 
 A namespace is known by the inode of its file in nsfs (namespaces(7)), one number on a whole machine.
 """
@@ -9,15 +9,15 @@ import os
 
 
 def own_namespace() -> int | None:
-    """The inode of this process' network namespace; None where /proc does not tell."""
+    """The inode of this thread's network namespace; None where /proc does not tell."""
     try:
-        return os.stat("/proc/self/ns/net").st_ino
+        return os.stat("/proc/thread-self/ns/net").st_ino
     except OSError:
         return None
 
 
 def elsewhere(other: object, pid: int | None) -> str | None:
-    """How to get into the daemon's namespace, if that is `other` and this process is in another; else None.
+    """How to get into the daemon's namespace, if that is `other` and this thread is in another; else None.
 
     `pid` is the daemon's as it is seen here; None or 0 if it is not seen.
     """

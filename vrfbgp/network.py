@@ -317,7 +317,7 @@ class Network:
                     self._sweep(peer)
                 else:
                     self._dead.append(peer)
-        if self.in_sync or not all(_heard(session, now) for session in self.sessions.values()):
+        if self.in_sync or not all(session.told_all(now) for session in self.sessions.values()):
             return False
         if self.lacks_sessions and now < self._since + SYNC_TIME:
             return False
@@ -426,7 +426,7 @@ class Network:
             session.ended.add(update.end_of_rib)
             if session.stale_until is not None:
                 self.loc.sweep(peer, update.end_of_rib)
-                if _complete(session):
+                if session.complete:
                     session.stale_until = None
 
     def _sweep(self, peer: PeerId) -> None:
@@ -444,11 +444,3 @@ class Network:
 
 def _decision(intent: NetworkIntent) -> Decision:
     return Decision(intent.max_paths, intent.always_compare_med, intent.multipath_relax)
-
-
-def _complete(session: Session) -> bool:
-    return session.negotiated is not None and session.ended >= session.negotiated.families
-
-
-def _heard(session: Session, now: float) -> bool:
-    return _complete(session) or session.deadline <= now

@@ -78,6 +78,15 @@ class Session:
         agreed = self.negotiated
         return agreed is not None and agreed.route_refresh and family in agreed.families
 
+    @property
+    def complete(self) -> bool:
+        """The peer said End-of-RIB in every family of the session."""
+        return self.negotiated is not None and self.ended >= self.negotiated.families
+
+    def told_all(self, now: float) -> bool:
+        """It is complete, or the peer has used up its time."""
+        return self.complete or self.deadline <= now
+
     def heard(self, now: float) -> bool:
         """UPDATEs came, or were taken in; whether it is to be noted when (`arrivals`)."""
         self.arrivals.began(self.epoch, self.since)

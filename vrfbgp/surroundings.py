@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from vrfbgp.nat import Nat
+from vrfbgp.netfilter.nat import Nat
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,8 +172,11 @@ class JudgedWorld(World):
     def _is_reached(self, peer: PeerId) -> bool:
         if self._now is None:
             return True
-        table = self._now.tables.get(peer.network)
-        return table is None or table.reaches(peer.address)
+        table, network = self._now.tables.get(peer.network), self._now.networks.get(peer.network)
+        if table is None or network is None:
+            return True
+        local = [table.local(one) for one in network.peers if one.address == peer.address]
+        return table.reaches(peer.address) and local != [None]
 
     def facts(self) -> Facts:
         """As they are in this world; `Unmodelled` where the model knows no answer."""
@@ -348,11 +351,12 @@ class JudgedWorld(World):
     def _is_excused(self, src: Host, dst: Host) -> bool:
         """Where a way may be missing for a while, though the network has one all the time.
 
-        While the node is drained. For who uses a table that goes from one network to another: it has to be
-        empty in between, since it can't be two networks' at once. What the kernel refuses for so long that a
-        network which moves to another table does not wait for it.
+        While the node is drained. While a rule that somebody deleted is not repaired. For who uses a table
+        that goes from one network to another: it has to be empty in between, since it can't be two networks'
+        at once. What the kernel refuses for so long that a network which moves to another table does not wait
+        for it.
         """
-        if self.drained:
+        if self.drained or self.promises.meddled:
             return True
         owners: dict[int, set[str]] = {}
         for truth in self._since:

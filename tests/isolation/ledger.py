@@ -62,9 +62,9 @@ class Ledger(Generic[P]):
         account.ended, account.stale = True, {}
 
     def down(self, peer: PeerId, kind: DownKind, reached: bool, now: float) -> None:
-        """A session ends; `reached`: the link to the peer is there."""
+        """A session ends; `reached`: the link to the peer is there, and the address to speak from."""
         account = self.accounts.setdefault(peer, Account())
-        if kind in OURS:
+        if kind in OURS and reached:
             kept, seconds = account.counting(now), CAP
         elif kind in GRACEFUL and account.graceful and reached and account.up:
             kept, seconds = dict(account.said), min(account.graceful, CAP)

@@ -30,10 +30,8 @@ from tests.isolation.plot import (
 from tests.isolation.shrink import Line
 from tests.scenarios import deeds, sights  # noqa: F401
 from tests.scenarios.script import Step, run
-from vrfbgp.model import MAIN_TABLE, METRIC, Family, PeerId, RouteKey, network_of
+from vrfbgp.model import MAIN_TABLE, METRIC, PeerId, network_of
 
-FABRIC = RouteKey(MAIN_TABLE, Family.IPV4, b"\0", 0)
-"""The node's own default route: without it main says nothing of the cluster, and its rule leads nowhere."""
 number = st.integers(0, 7)
 LENIENT = 8
 """So often does somebody meddle in a story: more would be a fight, which is another one."""
@@ -281,7 +279,7 @@ class Story(RuleBasedStateMachine):
     @rule(choice=number)
     def foreign_route_goes(self, choice: int) -> None:
         routes = self.world.kernel.routes.items()
-        found = [key for key, route in routes if route.protocol == 4 and key.metric != 100 and key != FABRIC]
+        found = [key for key, route in routes if route.protocol == 4 and key.metric != 100]
         if found:
             key = found[choice % len(found)]
             prefix = network_of(key.family, key.nlri)

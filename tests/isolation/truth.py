@@ -151,8 +151,8 @@ class Truth:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self._own = {address for device in facts.devices.values() for address, _ in device.addresses}
-        self._networks = {n.name: n for n in facts.networks if n.works and facts.enabled}
-        self.tables = {name: Table(facts, n, self._own) for name, n in self._networks.items()}
+        self.networks = {n.name: n for n in facts.networks if n.works and facts.enabled}
+        self.tables = {name: Table(facts, n, self._own) for name, n in self.networks.items()}
         self.fate = cache(self._fate)
         self.ways = cache(self._ways)
         self.offers = cache(self._offers)
@@ -162,8 +162,12 @@ class Truth:
         if dst in self._own:
             return Fate("local")
         gateway = self.gateway(src)
-        if gateway is None or any(dst in prefix for prefix in self.facts.cluster):
+        if gateway is None:
             return Fate("main")
+        if any(dst in prefix for prefix in self.facts.cluster):
+            node = longest([route for route in self.facts.routes if route.table == MAIN], dst)
+            if node is not None:
+                return Fate("main") if node.hops else Fate("unreachable")
         for name in self._asked(gateway):
             route = longest(self.tables[name].routes, dst)
             if route is not None:
@@ -183,7 +187,7 @@ class Truth:
     def _asked(self, gateway: Gateway) -> list[str]:
         if gateway.isolated or not self.facts.steered:
             return []
-        return [name for name in gateway.networks if name in self._networks]
+        return [name for name in gateway.networks if name in self.networks]
 
     def used(self, src: Host) -> frozenset[str]:
         """The networks that a gateway asks."""
@@ -219,7 +223,7 @@ class Truth:
         """
         found: dict[tuple[Host, Host], list[Fate]] = {}
         for name, table in self.tables.items():
-            for peer in self._networks[name].peers:
+            for peer in self.networks[name].peers:
                 local = table.local(peer)
                 route = longest(table.routes, peer.address)
                 if local is not None and route is not None:

@@ -31,7 +31,8 @@ WORDS = {24: "new route", 25: "route gone", 32: "new rule", 33: "rule gone"}
 
 
 class Watch:
-    """What the kernel tells of one table's IPv4 routes, or without a table of its rules, from now on."""
+    """What the kernel tells from now on of one table's IPv4 routes, or, without a table, of its rules; as a
+    `with` block."""
 
     def __init__(self, namespace: Namespace, table: int | None = None) -> None:
         self._socket = namespace.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
@@ -59,7 +60,12 @@ class Watch:
             (kind,) = struct.unpack_from("=H", octets, 4)
             self._seen.append(f"{WORDS.get(kind, kind)} {octets[16:].hex()}")
 
-    def close(self) -> None:
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._socket.close()
 
 
@@ -104,8 +110,8 @@ class Bystander:
         finally:
             self.probe.__exit__(kind, error, trace)
             self._capture.__exit__(kind, error, trace)
-            self._routes.close()
-            self._rules.close()
+            self._routes.__exit__(kind, error, trace)
+            self._rules.__exit__(kind, error, trace)
         if error is None:
             tally = self.probe.tally
             assert tally.lost == tally.unreachable == 0, tally

@@ -17,7 +17,7 @@ from vrfbgp.intent import GatewayIntent, Intent, Severity
 from vrfbgp.kernel.process import WriterProcess
 from vrfbgp.kernel.ruleset import Ruleset
 from vrfbgp.masquerade import Masquerading
-from vrfbgp.nat import Nat
+from vrfbgp.netfilter.nat import Nat
 
 GATEWAY = "10.50.0.2"
 CERTAIN, PERHAPS, NO = Severity.DEGRADED, Severity.NOTICE, None

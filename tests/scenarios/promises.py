@@ -36,6 +36,8 @@ class Promises:
         self._before: list[Config] = []
         self._probes: set[IPAddress] = set(FAR)
         self.kept: set[tuple[IPAddress, IPAddress]] = set()
+        self.meddled = False
+        """Somebody else deleted rules, and they are not known to be repaired."""
 
     def probe(self, prefix: str) -> None:
         """From now on gateways' packets to this prefix are looked at, too."""
@@ -51,10 +53,12 @@ class Promises:
     def quiet(self) -> None:
         """What was asked for is done: only the newest config holds."""
         self._before = []
+        self.meddled = False
 
     def reopened(self) -> None:
         """Somebody else meddled with rules: nothing can be promised of before they are repaired."""
         self._closed.clear()
+        self.meddled = True
 
     def check(self) -> None:
         self._check_tables()

@@ -9,7 +9,7 @@ import pytest
 
 from vrfbgp.intent import GatewayIntent, Intent, Problem, Reason, Severity
 from vrfbgp.masquerade import Masquerading
-from vrfbgp.nat import (
+from vrfbgp.netfilter.nat import (
     Asked,
     Compare,
     Compared,

@@ -317,6 +317,17 @@ def test_both_peers_of_two_networks_may_have_the_same_address() -> None:
     assert peer_of(found, "yellow")["state"] != "established"
 
 
+def test_x3_the_second_of_two_sessions_with_the_same_two_addresses_is_degraded_with_the_reason() -> None:
+    twin = peer("zinc-1", "zinc", "172.16.1.140")
+    node = Node(intent(networks=(NetworkIntent("red", 500, (RED,)), NetworkIntent("zinc", 501, (twin,)))))
+    node.up(RED)
+    found = told(node)
+    assert peer_of(found, "red")["state"] == "established"
+    zinc = peer_of(found, "zinc")
+    assert zinc["state"] == "degraded"
+    assert "already the session of network red" in zinc["reason"]
+
+
 def test_a_drained_node_says_how_far_it_is() -> None:
     node = Node(intent(gateways=(gateway("default/red", "10.50.0.2/32", "red"),)))
     node.up(RED)

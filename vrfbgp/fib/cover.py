@@ -50,15 +50,21 @@ class Cover:
         """Whether something that is to go stayed in this turn."""
         self._asked: dict[tuple[int, Family], list[_Asked]] = {}
         self._lacking: dict[tuple[int, Family], set[Nlri]] = {}
+        self._besides: dict[tuple[int, Family], list[Holding]] = {}
 
     def begin(self) -> None:
         """A batch is about to be made."""
         self.holds = False
         self._lacking.clear()
+        self._besides.clear()
 
     def lacks(self, of: Slice, nlri: Nlri) -> None:
         """A route is wanted, is not there, and is not in the batch."""
         self._lacking.setdefault(of[:2], set()).add(nlri)
+
+    def lacking_besides(self, of: Slice, lacks: Holding) -> None:
+        """Of more prefixes it can be asked whether they are wanted, not there, and not in the batch."""
+        self._besides.setdefault(of[:2], []).append(lacks)
 
     def asked(self, serial: int, steps: Iterable[Step]) -> None:
         """The batch with this serial makes these."""
@@ -92,11 +98,12 @@ class Cover:
         asked = [one.prefixes for one in self._asked.get((table, family), ()) if one.metric != metric]
         if lacking := self._lacking.get((table, family)):
             asked.append(lacking)
-        if not asked:
+        besides = self._besides.get((table, family), ())
+        if not asked and not besides:
             return None
 
         def holding(nlri: Nlri) -> bool:
-            held = any(nlri in prefixes for prefixes in asked)
+            held = any(nlri in prefixes for prefixes in asked) or any(lacks(nlri) for lacks in besides)
             self.holds |= held
             return held
 

@@ -97,7 +97,7 @@ class Moves:
     def _lacks(self, table: int) -> bool:
         """Whether the kernel has refused a route of a table, or the next hop that it needs."""
         for (of, family, metric), delta in self._slices.items():
-            for nlri, desired, actual in delta.changed() if of == table else ():
+            for nlri, desired, actual in delta.pending() if of == table else ():
                 if desired is None or desired is FOREIGN or actual is FOREIGN:
                     continue
                 if RouteKey(of, family, nlri, metric) in self._retry:

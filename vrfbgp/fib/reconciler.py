@@ -40,6 +40,7 @@ from vrfbgp.fib.handover import Handovers
 from vrfbgp.fib.moves import Moves
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.reads import RULES, Reads, everything
+from vrfbgp.fib.refused import RefusedRoutes, Waiting, lacked_room
 from vrfbgp.fib.retry import Retry
 from vrfbgp.fib.rules import RuleChanges, changes, steers
 from vrfbgp.fib.writing import Bounds, Writing, devices
@@ -59,8 +60,8 @@ from vrfbgp.operations import (
     DeleteNexthop,
     DeleteRule,
     Failure,
+    RouteRun,
     Step,
-    expanded,
 )
 from vrfbgp.requests import ReadNexthops, ReadRequest, ReadRules, ReadTable, ReadTables
 
@@ -75,6 +76,7 @@ class Reconciler:
         self.retry: Retry[Key] = Retry()
         self.contests = Contests()
         self._reads = Reads(*everything())
+        self._refused = RefusedRoutes(self.slices, self.retry, self._reads)
         self._cover = Cover()
         self._handovers = Handovers(self.nexthops, self.slices)
         self._writing = Writing(
@@ -239,7 +241,8 @@ class Reconciler:
             disbelieve(failure.operation, *self._actual)
             if isinstance(failure.operation, DeleteNexthop):
                 self.read_all()  # Routes on it count as gone.
-            self.read_again(source_of(key))
+            if not lacked_room(failure):
+                self.read_again(source_of(key))
         self.retry.applied(serial)
         self._cover.acknowledged(serial)
         self._acknowledged = serial
@@ -276,11 +279,13 @@ class Reconciler:
     def operations(self, now: float, serial: int) -> list[Step]:
         """The next batch; what it holds counts as done until the kernel says otherwise."""
         self._forget_settled()
-        rules = self._rule_changes(now)
+        self._refused.sort(now)
+        waiting = Waiting(self.retry, self.contests, now)
+        rules = self._rule_changes(waiting)
         kept = self.moves.kept(rule.table for rule in self._standing_rules())
         batch: list[Step] = []
         if len(self.nexthops.delta) and ReadNexthops() not in self._reads:
-            creations = self.nexthops.creations(self._waiting(now))
+            creations = self.nexthops.creations(waiting)
             assume(creations, *self._actual)
             batch += creations
         bounds = Bounds(self.tables, self.guarded, rules.misled | kept, self.keep_left)
@@ -309,19 +314,18 @@ class Reconciler:
             deletions = self.nexthops.deletions()
             assume(deletions, *self._actual)
             batch += deletions
-        if len(self.retry):
-            for step in batch:
-                for operation in expanded(step):
-                    self.retry.attempted(key_of(operation), serial)
+        for step in batch:
+            if not isinstance(step, RouteRun):
+                self.retry.attempted(key_of(step), serial)
         return batch
 
     def _forget_settled(self) -> None:
         """Drop failures of what has come right by itself, or is no longer wanted."""
-        for key, _ in list(self.retry.items()):
+        self._refused.forget_released()
+        for key in list(self.retry.watched):
             match key:
                 case RouteKey():
-                    delta = self.slices.get((key.table, key.family, key.metric))
-                    settled = delta is None or delta.settled((key.nlri,))
+                    settled = self._refused.is_settled(key)
                 case Rule():
                     settled = self.rules.settled((key,))
                 case int():
@@ -329,12 +333,8 @@ class Reconciler:
             if settled and not self.retry.attempting(key) and source_of(key) not in self._reads:
                 self.retry.forget(key)
 
-    def _waiting(self, now: float) -> set[Key]:
-        """What is not to be tried yet: the kernel refused it, or somebody fights over it."""
-        return self.retry.waiting(now) | self.contests.waiting(now)
-
-    def _rule_changes(self, now: float) -> RuleChanges:
-        reads, waiting = self._reads, self._waiting(now)
+    def _rule_changes(self, waiting: Waiting) -> RuleChanges:
+        reads = self._reads
         return changes(
             self.rules,
             may_touch=lambda rule: ReadRules(rule.family) not in reads and rule not in waiting,

@@ -14,12 +14,12 @@ from itertools import chain
 from vrfbgp.fib.contests import Contests
 from vrfbgp.fib.cover import Cover, Slice
 from vrfbgp.fib.desired import RouteDelta
-from vrfbgp.fib.draft import FOREIGN, Draft, Gone, Key, Slot, Standing
+from vrfbgp.fib.draft import FOREIGN, Draft, Gone, Key, Slot, Standing, key_of
 from vrfbgp.fib.nexthops import Nexthops
 from vrfbgp.fib.reads import Reads
 from vrfbgp.fib.retry import Retry
 from vrfbgp.model import Inline, Nlri, RouteKey
-from vrfbgp.operations import AddRoutes, DeleteRoutes, ReplaceRoute, ReplaceRoutes, Step
+from vrfbgp.operations import AddRoutes, DeleteRoutes, ReplaceRoute, ReplaceRoutes, Step, expanded
 from vrfbgp.requests import ReadNexthops, ReadTable
 
 
@@ -80,8 +80,8 @@ class Writing:
         """The routes' part of the batch with this serial."""
         result = RouteChanges()
         written, removals, clearances = result.written, result.removals, result.clearances
-        reads, fought = self._reads, self._contests.waiting(now)
-        waiting = fought | self._retry.waiting(now)
+        reads, fought, refused = self._reads, self._contests.waiting(now), self._retry.watched
+        later: list[Step] = []
         standing = Standing(self._nexthops, self._retry, known=ReadNexthops() not in reads)
         gone = Gone(self._nexthops, known=ReadNexthops() not in reads)
         cover, kept = self._cover, bounds.guarded.keys()
@@ -95,20 +95,23 @@ class Writing:
                 (removals if table in bounds.tables else clearances).append(DeleteRoutes(*of, astray))
             fresh: list[Step] = []
             runs: list[tuple[Slot, list[Nlri]]] = []
-            if not len(self._retry):
-                for slot, nlris in delta.take_fresh():
-                    if isinstance(slot, int) and standing[slot]:
-                        fresh.append(AddRoutes(*of, nlris, array("I", (slot,)) * len(nlris)))
-                    else:
-                        delta.lack(nlris)
+            for slot, nlris in delta.take_fresh():
+                if isinstance(slot, int) and standing[slot]:
+                    fresh.append(AddRoutes(*of, nlris, array("I", (slot,)) * len(nlris)))
+                else:
+                    delta.lack(nlris)
+            if delta.has_parked:
+                cover.lacking_besides(of, delta.lacks)
             if len(delta) and cover.waits(of):
                 cover.asked(serial, fresh)
                 written += fresh
                 continue
-            if not len(self._retry):
-                runs = [run for run in delta.take_gone() if not (isinstance(run[0], int) and gone[run[0]])]
-            draft = Draft(*of)
-            vanished: list[Nlri] = []
+            runs = [run for run in delta.take_gone() if not (isinstance(run[0], int) and gone[run[0]])]
+            draft, again = Draft(*of), Draft(*of)
+            vanished = [nlri for nlri, actual in delta.held() if isinstance(actual, int) and gone[actual]]
+            for nlri in vanished:
+                delta.saw(nlri, None)
+            vanished.clear()
             for nlri, desired, actual in chain(
                 delta.changed(), () if table in kept or bounds.keep_left else delta.left()
             ):
@@ -119,20 +122,27 @@ class Writing:
                     if desired is None:
                         continue
                     actual = None
-                key = RouteKey(table, family, nlri, metric) if waiting else None
-                waits = key in waiting and (key in fought or self._retry.failed_at(key, desired))
-                if waits or (isinstance(desired, int) and not standing[desired]):
+                key = RouteKey(table, family, nlri, metric) if fought or refused else None
+                if key in fought or (isinstance(desired, int) and not standing[desired]):
                     if actual is None and desired is not None:
                         cover.lacks(of, nlri)
-                    continue
-                draft.add(nlri, desired, actual)
+                    if key in refused:
+                        self._retry.postpone(key, now)
+                elif key in refused:
+                    again.add(nlri, desired, actual)
+                else:
+                    draft.add(nlri, desired, actual)
             for nlri in vanished:
                 delta.saw(nlri, None)
-            made = draft.written() + fresh
-            cover.asked(serial, made)
+            made, tried = draft.written() + fresh, again.written()
+            cover.asked(serial, made + tried)
             written += made
+            later += tried
+            draft.gone += again.gone
             if runs or draft.gone:
                 parts.append((of, delta, runs, draft))
+        written += later
+        self._retried(later, serial)
         for of, delta, runs, draft in parts:
             # Now it is known what of each table is not known to stand.
             holding = cover.over(of)
@@ -145,7 +155,15 @@ class Writing:
                     going.append(DeleteRoutes(*of, nlris))
             if leaving := [nlri for nlri in draft.gone if not (holding and holding(nlri))]:
                 going.append(DeleteRoutes(*of, leaving))
+        self._retried(removals + clearances, serial)
         return result
+
+    def _retried(self, steps: list[Step], serial: int) -> None:
+        """Take note of what was refused before and is tried again by these."""
+        refused = self._retry.watched
+        for operation in chain.from_iterable(map(expanded, steps)) if refused else ():
+            if (key := key_of(operation)) in refused:
+                self._retry.attempted(key, serial)
 
     def _astray(self, of: Slice, bounds: Bounds) -> list[Nlri]:
         """What an earlier life left in a guarded table, and is never right: nothing waits for it."""
@@ -153,7 +171,7 @@ class Writing:
         known = ReadNexthops() not in self._reads
         if barred is None or bounds.keep_left or not known or self._searched.get(of) == barred:
             return []
-        if not len(self._retry):
+        if not self._retry.watched:
             self._searched[of] = barred
         left = self._slices[of].left()
         return [nlri for nlri, _, actual in left if devices(actual, self._nexthops) & barred]

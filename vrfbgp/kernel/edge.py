@@ -29,7 +29,7 @@ from vrfbgp.kernel.ruleset import Ruleset
 from vrfbgp.kernel.watch import Watch
 from vrfbgp.kernel.worker import Worker
 from vrfbgp.model import IPAddress, KernelRoute
-from vrfbgp.nat import Nat
+from vrfbgp.netfilter.nat import Nat
 from vrfbgp.operations import Operation, Step
 from vrfbgp.requests import CountTable, ReadLinks, ReadRequest
 

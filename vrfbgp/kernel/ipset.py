@@ -11,7 +11,7 @@ from typing import Final
 from vrfbgp.kernel.attributes import attributes, packed, text, walk
 from vrfbgp.kernel.netlink import messages
 from vrfbgp.kernel.uapi import NLM_F_ACK, NLM_F_DUMP
-from vrfbgp.nat import Element
+from vrfbgp.netfilter.nat import Element
 
 NFNL_SUBSYS_IPSET: Final = 6
 _PROTOCOL_VERSION: Final = 7

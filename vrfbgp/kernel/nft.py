@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from vrfbgp.kernel import nft_uapi as nft
 from vrfbgp.kernel import xt
 from vrfbgp.kernel.attributes import attributes, text, walk
-from vrfbgp.nat import (
+from vrfbgp.netfilter.nat import (
     Asked,
     Between,
     Compare,

@@ -22,7 +22,7 @@ from vrfbgp.kernel import nft_uapi as uapi
 from vrfbgp.kernel.attributes import attributes, packed
 from vrfbgp.kernel.netlink import messages, refusal
 from vrfbgp.kernel.uapi import NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR
-from vrfbgp.nat import IPSET, Decide, Element, Lookup, Name, Nat, Rule
+from vrfbgp.netfilter.nat import IPSET, Decide, Element, Lookup, Name, Nat, Rule
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from vrfbgp.kernel.nft_uapi import (
     XT_ADDRTYPE_INVERT_SOURCE,
     XT_CONNTRACK_STATE,
 )
-from vrfbgp.nat import (
+from vrfbgp.netfilter.nat import (
     IPSET,
     Asked,
     Compare,

@@ -25,7 +25,7 @@ from vrfbgp.speaker.wire import CALL, HEADER, Kind
 
 SPOOL_LIMIT = 64 << 20
 SPOOL_MARGIN = 1 << 20
-COMMANDS_AT_ONCE = 1 << 16
+COMMANDS_AT_ONCE = 1 << 14
 EXIT_SPOOL = 75
 """EX_TEMPFAIL (sysexits.h)."""
 

@@ -146,13 +146,12 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         return ""
 
     def end_of_rib(self, address: str, port: int, family: str) -> str:
-        """Send an End-of-RIB (RFC 4724 2); returns why not."""
+        """Send an End-of-RIB (RFC 4724 2); returns why not. That of a session that is over is nobody's."""
         peer = self._peer(address, port)
         if peer is None:
             return f"no peer {address} port {port}"
-        if peer.fsm != FSM.ESTABLISHED:
-            return f"{address} port {port} has no session"
-        peer.neighbor.eor.append(Family(*FAMILIES[family]))
+        if peer.fsm == FSM.ESTABLISHED:
+            peer.neighbor.eor.append(Family(*FAMILIES[family]))
         return ""
 
     def refresh(self, address: str, port: int, family: str) -> str:

@@ -17,7 +17,7 @@ def in_force(core: Core) -> bool:
     """
     if core.intent is None or not core.host.rules[Family.IPV4] or not core.planner.settled(core.acked):
         return False  # The kernel is never without any rule: they were not read yet.
-    refused = {key for key, _ in core.reconciler.retry.items()}
+    refused = core.reconciler.retry
     pending = core.reconciler.rules.pending()
     return not any(wanted and closes(rule) and rule not in refused for rule, wanted, _ in pending)
 

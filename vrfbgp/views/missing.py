@@ -39,10 +39,9 @@ def of_gateway(core: Core, gateway: GatewayIntent, src: IPAddress, dst: IPAddres
 
 
 def _rules(core: Core, src: IPAddress) -> Iterator[Json]:
-    retry = dict(core.reconciler.retry.items())
     for rule, wanted, _ in core.reconciler.rules.pending():
         if wanted and rule.src is not None and src in rule.src:
-            refused = retry.get(rule)
+            refused = core.reconciler.retry.get(rule)
             why = f"the kernel refuses it: {kernel_words(refused.failure)}" if refused else "it is on its way"
             yield missing(None, f"the rule '{rule}' does not stand yet: {why}")
 

@@ -29,12 +29,13 @@ def peer_status(
     """One peer; times in seconds. `standing` are all problems that stand."""
     session = network.sessions.get(peer.id) if network else None
     negotiated = session.negotiated if session else None
+    problems = about(f"BGPPeer {peer.name}", standing)
     return {
         "name": peer.name,
         "address": str(peer.id.address),
         "port": peer.id.port,
         "endpoint": endpoint(peer.id),
-        "state": _peer_state(intent, network, peer, session),
+        "state": _peer_state(intent, network, peer, session, problems),
         "as": peer.peer_as,
         "local_as": peer.local_as,
         "internal": peer.internal,
@@ -50,9 +51,9 @@ def peer_status(
         "announced": sum(a.peer == peer.id for a in announced(core, peer.id.network)),
         "malformed": _faults(session),
         "last_error": describe(session.last_error) if session and session.last_error else None,
-        "reason": _reason(session, about(f"BGPPeer {peer.name}", standing)),
+        "reason": _reason(session, problems),
         "advice": _advice(network, session),
-        "problems": about(f"BGPPeer {peer.name}", standing),
+        "problems": problems,
     }
 
 
@@ -66,7 +67,9 @@ def _faults(session: Session | None) -> Json:
     return {str(fault): times for fault, times in found.items()}
 
 
-def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, session: Session | None) -> str:
+def _peer_state(
+    intent: Intent, network: Network | None, peer: PeerIntent, session: Session | None, problems: list[Json]
+) -> str:
     if not intent.enabled:
         return PeerState.DISABLED
     if session is not None and session.works:
@@ -76,7 +79,8 @@ def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, sessi
     if peer.id not in network.uplinks.attachments:
         return PeerState.DEGRADED
     if all(config.peer != peer.id for config in network.configured):
-        return PeerState.WAITING
+        degraded = any(found["severity"] == Severity.DEGRADED for found in problems)
+        return PeerState.DEGRADED if degraded else PeerState.WAITING
     return session.state
 
 

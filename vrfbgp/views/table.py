@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from vrfbgp.core import Core
 from vrfbgp.fib.desired import RouteDelta
-from vrfbgp.fib.draft import FOREIGN, Key, Slot
+from vrfbgp.fib.draft import FOREIGN, Slot
 from vrfbgp.fib.retry import Refused
 from vrfbgp.fib.routes import Place
 from vrfbgp.model import (
@@ -115,7 +115,7 @@ class Table:
         self.place = places(core).get(network)
         self.number = self.network.intent.table
         self._foreign: dict[tuple[Family, Nlri], KernelRoute] = {}
-        self._failures: dict[Key, Refused] = dict(core.reconciler.retry.items())
+        self._failures = core.reconciler.retry
         for route in core.host.foreign_routes(self.number):
             at = route.key.family, route.key.nlri
             held = self._foreign.get(at)

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tests.isolation.real.deeds import Deeds
 from tests.isolation.real.script import BEGINNING, Author
 from tests.isolation.real.stage import Stage
 
@@ -22,7 +23,7 @@ class Performance:
         self.lines: list[str] = []
         self.failure = ""
         self._verbose = verbose
-        self._told = ""
+        self._told = self._known = ""
 
     def improvise(self, steps: int, until: float) -> bool:
         """So many lines at random, but none after `until` (monotonic); whether all was right."""
@@ -46,17 +47,18 @@ class Performance:
 
     def _perform(self, stage: Stage, lines: Iterable[str]) -> bool:
         stage.save()
+        deeds = Deeds(stage)
         begun = time.monotonic()
         try:
             for line in lines:
                 self.lines.append(line)
                 last = time.monotonic()
-                stage.perform(line)
+                deeds.perform(line)
                 if self._verbose:
                     print(f"{line}  # {time.monotonic() - last:.2f} s {stage.waited[:150]!r}", flush=True)
         except Exception as error:
-            self.failure = f"{type(error).__name__}: {error}"
-            self._keep(stage, traceback.format_exc())
+            self.failure = f"{type(error).__name__}: {error}\n{stage.explain()}"
+            self._known = f"{stage.describe()}\n\n{traceback.format_exc()}"
             return False
         finally:
             count, wires = stage.judge.count, stage.wires
@@ -67,9 +69,10 @@ class Performance:
             )
         return True
 
-    def _keep(self, stage: Stage, trace: str) -> None:
+    def keep(self) -> None:
+        """Write all that is known of a failure to `REPORT`."""
         REPORT.parent.mkdir(exist_ok=True)
-        REPORT.write_text(f"{self.script()}\n{self.failure}\n\n{stage.describe()}\n\n{trace}")
+        REPORT.write_text(f"{self.script()}\n{self.failure}\n\n{self._known}")
 
     def script(self) -> str:
         return "".join(f"{line}\n" for line in (f"# seed {self.seed}", *self.lines))

@@ -91,6 +91,7 @@ class Author:
             self._foreign_object: 4,
             self._meddle: 5,
             self._daemon: 3,
+            self._place: 2,
             self._drain: 2,
         }
 
@@ -113,13 +114,13 @@ class Author:
         name = self._one(ROUTERS)
         plan = ROUTERS[name]
         others = [n for n, one in ROUTERS.items() if one.network == plan.network and n != name]
-        said = {prefix for other in others for prefix in self._stage.said[other]}
+        said = {prefix for other in others for prefix in self._stage.sessions.said[other]}
         fitting = [prefix for prefix in said if (":" in prefix) is (plan.version == 6)]
         return f"announce {name} {self._one(fitting)}" if fitting else ""
 
     def _withdraw(self) -> str:
         name = self._one(ROUTERS)
-        said = self._stage.said[name]
+        said = self._stage.sessions.said[name]
         return f"withdraw {name} {self._one(said)}" if said else ""
 
     def _router(self) -> str:
@@ -128,7 +129,7 @@ class Author:
         if dead and (len(dead) > 2 or self._rng.random() < 0.6):
             return f"router {self._one(dead)} start"
         name = self._one(ROUTERS)
-        if not stage.routers[name].running or ROUTERS[name].device in stage.down:
+        if not stage.routers[name].running or ROUTERS[name].device in stage.sessions.down:
             return ""
         return f"router {name} {self._rng.choice(('kill', 'kill', 'stop'))}"
 
@@ -138,7 +139,7 @@ class Author:
         if self._broken and (len(self._broken) > 1 or self._rng.random() < 0.7):
             return self._broken.pop(self._rng.randrange(len(self._broken)))
         device = self._one(wire.device for wire in WIRES)
-        if device in self._stage.down:
+        if device in self._stage.sessions.down:
             return ""
         kind, broken, mended = self._rng.choice(
             (
@@ -152,8 +153,12 @@ class Author:
             self._broken.append(f"{kind} {device} {mended}")
         return f"{kind} {device} {broken}"
 
+    def _place(self) -> str:
+        name = self._one(RANGES)
+        return f"place {name} {'back' if name in self._stage.away else 'away'}"
+
     def _daemon(self) -> str:
-        if len(self._stage.reached()) < len(self._stage.plot.sessions()):
+        if len(self._stage.sessions.reached()) < len(self._stage.plot.sessions()):
             return ""  # a minute would pass until what it finds is known to be right
         return self._rng.choice(
             ("daemon kill", "daemon kill", "daemon stop", f"speaker {self._rng.randrange(6)}")
@@ -224,7 +229,8 @@ class Author:
         if f"foreign del {words}" in self._foreign:
             return ""
         self._foreign.append(f"foreign del {words}")
-        return f"foreign add {words}"
+        verb = "replace" if "route" in words and rng.random() < 0.4 else "add"
+        return f"foreign {verb} {words}"
 
     def _meddle(self) -> str:
         self._meddled += 1

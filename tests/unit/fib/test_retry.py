@@ -25,8 +25,10 @@ def test_the_delay_doubles_up_to_the_longest() -> None:
 def test_a_key_waits_until_its_time() -> None:
     retry: Retry[str] = Retry()
     retry.failed("route", FAILURE, 100.0)
-    assert retry.waiting(100.0) == {"route"}
-    assert retry.waiting(100.0 + FIRST_DELAY) == set()
+    assert retry.take_due(100.0) == []
+    assert retry.waits("route")
+    assert retry.take_due(100.0 + FIRST_DELAY) == ["route"]
+    assert not retry.waits("route")
 
 
 def test_one_whose_time_has_come_is_no_reason_to_wake() -> None:
@@ -61,5 +63,6 @@ def test_hastened_keys_are_due_at_once_and_remember_how_often_they_failed() -> N
     for _ in range(5):
         retry.failed("route", FAILURE, 100.0)
     retry.hasten()
-    assert retry.waiting(100.0) == set()
+    assert not retry.waits("route")
+    assert retry.next(100.0) is None
     assert retry.failed("route", FAILURE, 100.0) == 6

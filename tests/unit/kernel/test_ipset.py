@@ -16,7 +16,7 @@ from vrfbgp.kernel import ipset, xt
 from vrfbgp.kernel.attributes import packed
 from vrfbgp.kernel.netlink import HEADER
 from vrfbgp.kernel.ruleset import Ruleset
-from vrfbgp.nat import Asked, Element, Field, Load, Lookup, Name, Nat
+from vrfbgp.netfilter.nat import Asked, Element, Field, Load, Lookup, Name, Nat
 
 ANSWERS = {
     (int(kind), bytes.fromhex(body)): bytes.fromhex(answer)

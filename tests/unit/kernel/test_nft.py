@@ -48,7 +48,7 @@ from vrfbgp.kernel import nft_uapi as uapi
 from vrfbgp.kernel.attributes import packed
 from vrfbgp.kernel.ruleset import Ruleset
 from vrfbgp.kernel.uapi import NLM_F_DUMP_INTR
-from vrfbgp.nat import (
+from vrfbgp.netfilter.nat import (
     Asked,
     Between,
     Compare,

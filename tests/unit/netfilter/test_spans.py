@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vrfbgp.spans import Spans, both, count, of, union, without
+from vrfbgp.netfilter.spans import Spans, both, count, of, union, without
 
 PAIRS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)))
 

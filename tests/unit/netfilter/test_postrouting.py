@@ -7,9 +7,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from vrfbgp import spans
 from vrfbgp.model import Family
-from vrfbgp.nat import (
+from vrfbgp.netfilter import spans
+from vrfbgp.netfilter.nat import (
     Asked,
     Between,
     Compare,
@@ -28,7 +28,7 @@ from vrfbgp.nat import (
     Translate,
     Verdict,
 )
-from vrfbgp.postrouting import Packets, translated
+from vrfbgp.netfilter.postrouting import Packets, translated
 
 BASE = Name("ip", "site", "leaving")
 SOURCES = "10.50.0.0/29"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from vrfbgp.nat import Compared, Element, Mask
-from vrfbgp.spans import Spans, union, without
+from vrfbgp.netfilter.nat import Compared, Element, Mask
+from vrfbgp.netfilter.spans import Spans, union, without
 
 LOCAL = (2).to_bytes(4, "little"), (2).to_bytes(4, "big")
 """RTN_LOCAL (linux/rtnetlink.h), whatever the order of a host's octets."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from vrfbgp.model import Family
-from vrfbgp.nat import (
+from vrfbgp.netfilter.nat import (
     Asked,
     Between,
     Compare,
@@ -32,8 +32,18 @@ from vrfbgp.nat import (
     Translate,
     Verdict,
 )
-from vrfbgp.registers import Address, Meaning, NotLocal, Unknown, Value, Within, among, compared, masked
-from vrfbgp.spans import Spans, both, count, without
+from vrfbgp.netfilter.registers import (
+    Address,
+    Meaning,
+    NotLocal,
+    Unknown,
+    Value,
+    Within,
+    among,
+    compared,
+    masked,
+)
+from vrfbgp.netfilter.spans import Spans, both, count, without
 
 DEEPEST = 16
 """NFT_JUMP_STACK_SIZE (net/netfilter/nf_tables.h)."""
