@@ -4,9 +4,10 @@
 #   docker run --network host --read-only --cap-drop ALL --cap-add NET_ADMIN \
 #       -v /etc/vrfbgp:/etc/vrfbgp:ro -v vrfbgp-state:/var/lib/vrfbgp -v vrfbgp-run:/run/vrfbgp vrfbgp
 #
-# It runs as a user without rights. The one capability that it needs, CAP_NET_ADMIN, its own copy of Python has by
+# It runs as a user without rights. The one capability that it needs, CAP_NET_ADMIN, its own copy of Python may have by
 # the file (capabilities(7)), so the container must be allowed that, and no-new-privileges must not be set.
-# A peer that it waits for (`passive`) needs a `listenPort` of 1024 or more, as ports below take another capability.
+# To wait for peers on port 179 (`passive`), allow it one more: --cap-add NET_BIND_SERVICE. Of both the file gives what the
+# container is allowed, and the process that writes to the kernel alone keeps it.
 # Where nothing can be fetched: `--build-arg BASE=` an image with Python and its venv module and setcap(8), and wheels of
 # the project and of all that it needs in .cache/wheels (`pip wheel -w .cache/wheels .`).
 ARG BASE=debian:bookworm-slim
@@ -32,7 +33,7 @@ COPY --from=build /opt/vrfbgp /opt/vrfbgp
 RUN useradd --system --uid 979 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin vrfbgp \
     && install -d -o vrfbgp -g vrfbgp /run/vrfbgp /var/lib/vrfbgp \
     && /opt/vrfbgp/bin/vrfbgp --version \
-    && setcap cap_net_admin+ep "$(readlink -f /opt/vrfbgp/bin/python3)"
+    && setcap cap_net_admin,cap_net_bind_service+p "$(readlink -f /opt/vrfbgp/bin/python3)"
 ENV PATH=/opt/vrfbgp/bin:/usr/sbin:/usr/bin:/sbin:/bin VRFBGP_CONFIG=/etc/vrfbgp PYTHONDONTWRITEBYTECODE=1
 VOLUME ["/run/vrfbgp", "/var/lib/vrfbgp"]
 USER vrfbgp

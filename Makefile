@@ -20,7 +20,7 @@ ARGS ?=
 FUZZ_SECONDS ?= 60
 # soak: SOAK_SECONDS at most, ARGS='--seed 7 --faults 1000'.
 SOAK_SECONDS ?= 1800
-# isolation: ISOLATION_SECONDS at least, ARGS='--seed 7 --steps 60'.
+# isolation: ISOLATION_SECONDS, half of them for the stories, half for the scripts; ARGS='--seed 7 --steps 60'.
 ISOLATION_SECONDS ?= 600
 
 need-root = $(if $(filter 0,$(shell id -u)),,$(error `make $@` builds network namespaces and needs root: run `sudo make $@`))
@@ -44,6 +44,12 @@ lab: ## the stories of labs/containerlab, in containers; installs what they need
 	@$(need-root)scripts/packages python lab
 	@$(MAKE) -s $(RUN_STAMP)
 	@exec $(BIN)/python -m labs.stories $(LAB)
+
+.PHONY: kubernetes
+kubernetes: ## the manifests of config/kubernetes in a cluster of its own; builds it (root, Go; minutes the first time)
+	@$(need-root)scripts/packages python demo lab kubernetes
+	@$(MAKE) -s $(RUN_STAMP)
+	@exec $(BIN)/python -m labs.kubernetes
 
 .PHONY: venv
 venv: ## .venv with the project and what its tests need
@@ -95,8 +101,11 @@ soak: ## random faults in a row, and the kernel right after each (root; SOAK_SEC
 	@exec $(BIN)/python -m tests.soak --seconds $(SOAK_SECONDS) $(ARGS)
 
 .PHONY: isolation
-isolation: venv ## stories at random, every packet judged by a model (ISOLATION_SECONDS=600, ARGS='--seed 7')
-	@exec $(BIN)/python -m tests.isolation --seconds $(ISOLATION_SECONDS) $(ARGS)
+isolation: ## stories and, in a real kernel, scripts at random, every packet judged (root; ISOLATION_SECONDS=600)
+	@$(need-root)scripts/packages python test
+	@$(MAKE) -s $(DEV_STAMP)
+	@$(BIN)/python -m tests.isolation --seconds $$(($(ISOLATION_SECONDS) / 2)) $(ARGS)
+	@exec $(BIN)/python -m tests.isolation.real --seconds $$(($(ISOLATION_SECONDS) / 2)) $(ARGS)
 
 .PHONY: bench
 bench: ## how fast, beside the bare kernel, BIRD and FRR; installs those (root; ARGS='--scale 0.1', ARGS=--help)

@@ -133,10 +133,8 @@ def _make_room(path: Path) -> None:
         except TimeoutError:
             raise Occupied(f"another vrfbgp listens on {path}, and is too busy to answer") from None
         else:
-            credentials = probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            pid = struct.unpack("3i", credentials)[0]
             raise Occupied(
-                f"another vrfbgp runs here, pid {pid}: it listens on {path}; stop it first, "
+                f"another vrfbgp runs here, pid {_listener_of(probe)}: it listens on {path}; stop it first, "
                 "or give this one another --run-dir"
             )
 
@@ -192,6 +190,23 @@ def ask(run_dir: Path, request: Json, timeout: float = 30.0) -> Json:
         except OSError as error:
             raise NotAnswered(f"the daemon at {path} can't be asked: {error.strerror or error}") from None
     return _response(path, line)
+
+
+def daemon_pid(run_dir: Path) -> int | None:
+    """The daemon's process id as it is seen here: 0 from another pid namespace; None if none answers."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(1.0)
+        try:
+            connection.connect(str(run_dir / SOCKET))
+        except OSError:
+            return None
+        return _listener_of(connection)
+
+
+def _listener_of(connection: socket.socket) -> int:
+    """The process that listens on the other side (unix(7): SO_PEERCRED)."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", credentials)[0])
 
 
 def _read_line(connection: socket.socket) -> bytes:

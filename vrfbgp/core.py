@@ -147,7 +147,7 @@ class Core:
         match event:
             case Updates():
                 if network := self.networks.get(event.peer.network):
-                    resets = network.updates(event)
+                    resets = network.updates(event, now)
                     self._asked += resets
                     for fault in network.new_faults(event.peer):
                         self._note(Code.MALFORMED, event.peer, f"{fault}; counted in status", warning=True)
@@ -384,7 +384,7 @@ class Core:
                     self._delicate = self.serial
             elif self.acked == self.serial:
                 self._reads.update(self.repairs.compare(now))
-            if self.drain.looked(self.reconciler.may_steer() or not self.planner.deleted(self.acked)):
+            if self.drain.looked(self._may_steer):
                 self._notes.append(Note(Code.DRAINED, "", "no gateway is steered into a network any more"))
             if self._asking:
                 self._asking = False
@@ -420,6 +420,9 @@ class Core:
         self.drain.withdrawn(taken_back + self.announcements.mute, now)
         self._asked += requests
         self._notes += notes
+
+    def _may_steer(self) -> bool:
+        return self.reconciler.may_steer() or not self.planner.deleted(self.acked)
 
     def _due_reads(self) -> list[ReadRequest]:
         reads = [*self._reads, *self.reconciler.reads()]

@@ -22,11 +22,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vrfbgp import __version__, control, logs, privileges, views
+from vrfbgp import __version__, control, failclosed, logs, noroute, privileges, views
 from vrfbgp.alone import AnotherDaemon, alone
 from vrfbgp.beats import Beats
 from vrfbgp.config.apart import understand_apart
@@ -47,9 +48,10 @@ from vrfbgp.events import (
 )
 from vrfbgp.hostfacts import host_facts
 from vrfbgp.inbox import Inbox
-from vrfbgp.journal import Journal
+from vrfbgp.journal import Journal, rfc3339
 from vrfbgp.kernel import Kernel, Unfit, surroundings
 from vrfbgp.model import MAIN_TABLE, Family
+from vrfbgp.netns import own_namespace
 from vrfbgp.notes import Code, Note
 from vrfbgp.notify import Notify
 from vrfbgp.options import DaemonOptions
@@ -129,7 +131,7 @@ class Daemon:
         self._inbox = Inbox()
         self._kernel = Kernel(privileges.give_up)
         self._nursery = Nursery()
-        self._listeners = Listeners()
+        self._listeners = Listeners(self._kernel.bind)
         self._speakers: dict[str, Speaker] = {}
         self._source: Source | None = None
         self._stopping = asyncio.Event()
@@ -175,6 +177,7 @@ class Daemon:
                     tasks.create_task(self._reload_on_signal(), name="signal"),
                     tasks.create_task(self._serve(), name="control"),
                     tasks.create_task(self._look_again(), name="surroundings"),
+                    tasks.create_task(self._watch_hits(), name="hits"),
                     tasks.create_task(self._kernel.ended(), name="kernel"),
                     tasks.create_task(_raised(fault), name="callbacks"),
                 ]
@@ -212,11 +215,24 @@ class Daemon:
         """The node's settings change without a word."""
         known = self._core.host.surroundings
         while True:
-            await asyncio.sleep(LOOK_EVERY)
-            found = await asyncio.to_thread(surroundings.read)
+            nat = await self._kernel.nat()
+            found = replace(await asyncio.to_thread(surroundings.read), nat=nat)
             if found != known:
                 known = found
                 self._inbox.put(SurroundingsRead(found))
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _watch_hits(self) -> None:
+        """Nobody tells that a packet met an `unreachable` rule: it is but counted."""
+        tally = failclosed.Tally()
+        while True:
+            counters = noroute.of_ipv6_by(failclosed.devices(self._core))
+            if (packets := noroute.of_ipv4()) is not None:
+                counters[failclosed.IPV4] = packets
+            hits = tally.look(counters, time.monotonic())
+            if hits and (note := failclosed.note(self._core, hits)):
+                logs.tell(note)
+            await asyncio.sleep(failclosed.LOOK_EVERY)
 
     def _hear(self, event: KernelEvent) -> None:
         """An event of the kernel. That a batch is through is mostly no reason for a turn."""
@@ -296,7 +312,7 @@ class Daemon:
             taken = metrics.Sampling(time.monotonic())
             taken.core(self._core)
             taken.events(self._journal)
-            taken.edges(self._kernel.silence, self._inbox.backlog, metrics.no_route_packets())
+            taken.edges(self._kernel.silence, self._inbox.backlog, noroute.no_route_packets())
             return taken.samples
 
         probes: dict[str, health.Probe] = {
@@ -320,6 +336,8 @@ class Daemon:
         found = await views.answer(self._core, self._kernel.route_get, request, time.monotonic())
         if request.get("command") == "status" and "config" in found:
             found["config"] |= views.last_reading(self._journal)
+            began = {"pid": os.getpid(), "started": rfc3339(self._journal.began)}
+            found["daemon"] = {"version": __version__, **began, "network_namespace": own_namespace()}
         return found
 
     def _drain(self, request: dict[str, Any]) -> dict[str, Any]:

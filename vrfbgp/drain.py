@@ -12,6 +12,7 @@ matter of a few rules. What happens meanwhile, an edit of the config for instanc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 WAIT = 5.0
@@ -82,9 +83,12 @@ class Drain:
         self.state, self.until = DrainState.CLOSING, None
         return True
 
-    def looked(self, steering: bool) -> bool:
-        """Take in whether rules that steer may still stand; whether the node is drained, and that is news."""
-        if self.state is not DrainState.CLOSING or steering:
+    def looked(self, steering: Callable[[], bool]) -> bool:
+        """Whether the node is drained now, and that is news: no rule that steers may still stand.
+
+        That is asked only where it matters, as it takes a walk over all rules.
+        """
+        if self.state is not DrainState.CLOSING or steering():
             return False
         self.state = DrainState.DRAINED
         return True

@@ -105,12 +105,13 @@ class Host:
             return False
         if standing:
             # Beside the one that stands (two devices in one subnet), or in its place? The event does not say.
+            # Until that is read both count: without the other its network would lose the ground it stands on.
             self.doubted.add(ReadTable(route.key.table, route.key.family))
+        if not _matters(route):
+            return False
         self._by_prefix = self._present = None
-        if _matters(route):
-            held[route.key] = (route,)
-            return True
-        return held.pop(route.key, None) is not None
+        held[route.key] = (*standing, route)
+        return True
 
     def route_gone(self, route: KernelRoute) -> bool:
         held = self._foreign.get(route.key.table, {})

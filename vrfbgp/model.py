@@ -25,6 +25,7 @@ MAIN_TABLE = 254
 """RT_TABLE_MAIN (linux/rtnetlink.h)."""
 RESERVED_TABLES = frozenset({0, 253, 254, 255})
 """unspec, default, main, local (linux/rtnetlink.h)."""
+_TABLE_WORDS = {253: "default", 254: "main", 255: "local"}
 
 
 class Family(IntEnum):
@@ -52,6 +53,11 @@ def network_of(family: Family, nlri: Nlri) -> IPNetwork:
     """The printable form of a wire prefix."""
     packed = nlri[1:].ljust(family.bits // 8, b"\0")
     return ip_network((packed, nlri[0]))
+
+
+def table_word(table: int) -> str:
+    """A table as `ip rule` and `ip route` call it, whatever names the user gave to others."""
+    return _TABLE_WORDS.get(table, str(table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +226,7 @@ class RouteKey:
     metric: int = METRIC
 
     def __str__(self) -> str:
-        return f"{network_of(self.family, self.nlri)} table {self.table} metric {self.metric}"
+        return f"{network_of(self.family, self.nlri)} table {table_word(self.table)} metric {self.metric}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,5 +327,7 @@ class Rule:
         if self.dst is not None:
             words.append(f"to {self.dst}")
         words += self.others
-        words.append(f"lookup {self.table}" if self.action is Action.LOOKUP else self.action.value)
+        words.append(
+            f"lookup {table_word(self.table)}" if self.action is Action.LOOKUP else self.action.value
+        )
         return " ".join(words)

@@ -148,7 +148,7 @@ class Network:
                     self.loc.forget(event.peer, family)
         return True
 
-    def updates(self, event: Updates) -> list[ResetSession]:
+    def updates(self, event: Updates, now: float) -> list[ResetSession]:
         """UPDATEs of a session, applied in order; those of an ended session are not."""
         session = self.sessions.get(event.peer)
         if session is None or session.epoch != event.epoch:
@@ -158,11 +158,14 @@ class Network:
             return []
         resets: list[ResetSession] = []
         gone: dict[Family, list[Nlri]] = {}
+        timed = session.heard(now)
         for found in decoder.block(event.block):
             if isinstance(found, SessionError):
                 resets.append(ResetSession(event.peer, found.code, found.subcode))
                 break
             session.updates += found.messages
+            if timed:
+                session.arrivals.note(found, now)
             if not found.announced and found.end_of_rib is None:
                 # Mostly one prefix in each of very many UPDATEs: they are withdrawn together.
                 for family, nlri, _ in found.withdrawn:
@@ -172,6 +175,7 @@ class Network:
                 self._withdraw(session, gone)
             self._apply(session, paths, found)
         self._withdraw(session, gone)
+        session.heard(now)
         if self._look_at_limits(session):
             resets.append(ResetSession(event.peer, *MAX_PREFIXES))
         return resets
@@ -313,7 +317,7 @@ class Network:
                     self._sweep(peer)
                 else:
                     self._dead.append(peer)
-        if self.in_sync or not all(_heard(session, now) for session in self.sessions.values()):
+        if self.in_sync or not all(session.told_all(now) for session in self.sessions.values()):
             return False
         if self.lacks_sessions and now < self._since + SYNC_TIME:
             return False
@@ -422,7 +426,7 @@ class Network:
             session.ended.add(update.end_of_rib)
             if session.stale_until is not None:
                 self.loc.sweep(peer, update.end_of_rib)
-                if _complete(session):
+                if session.complete:
                     session.stale_until = None
 
     def _sweep(self, peer: PeerId) -> None:
@@ -440,11 +444,3 @@ class Network:
 
 def _decision(intent: NetworkIntent) -> Decision:
     return Decision(intent.max_paths, intent.always_compare_med, intent.multipath_relax)
-
-
-def _complete(session: Session) -> bool:
-    return session.negotiated is not None and session.ended >= session.negotiated.families
-
-
-def _heard(session: Session, now: float) -> bool:
-    return _complete(session) or session.deadline <= now

@@ -34,6 +34,7 @@ class Code(StrEnum):
     REFUSED = "route.refused"
     ANNOUNCED = "route.announced"
     WITHDRAWN = "route.withdrawn"
+    FAILCLOSED_HIT = "failclosed.hit"
     DRAINING = "node.draining"
     DRAINED = "node.drained"
     SERVING = "node.serving"

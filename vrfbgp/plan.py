@@ -18,6 +18,7 @@ from vrfbgp.fib.rules import steers
 from vrfbgp.footing import Footings
 from vrfbgp.host import STATIC_PROTOCOLS, Host
 from vrfbgp.intent import Intent, Problem, Reason, Severity
+from vrfbgp.masquerade import Masquerading
 from vrfbgp.model import Inline, IPAddress, PeerId, Rule
 from vrfbgp.network import LOST, Network
 from vrfbgp.notes import Code, Note
@@ -41,6 +42,7 @@ class Planner:
         """Where the routes of each network are; a network without a place has none (yet)."""
         self._owners: dict[int, str] = {}
         """The network that each table was last given to, in this life of ours."""
+        self._masquerading = Masquerading()
         self._host = host
         self._reconciler = reconciler
         self._sessions: dict[str, dict[SessionConfig, Rule]] = {}
@@ -83,10 +85,14 @@ class Planner:
 
     def _preflight(self, intent: Intent, networks: Mapping[str, Network]) -> Iterator[Problem]:
         """What on the node stands in the way."""
-        indices = {index for network in networks.values() for index in network.uplinks.reach.uplinks}
+        around = self._host.surroundings
+        uplinks = {
+            name: {self._host.name(index): index for index in network.uplinks.reach.uplinks}
+            for name, network in networks.items()
+        }
         routes = sum(len(delta.desired) for delta in self._reconciler.slices.values())
-        uplinks = {self._host.name(index) for index in indices}
-        yield from findings(self._host.surroundings, intent, uplinks, routes)
+        yield from findings(around, intent, frozenset(chain.from_iterable(uplinks.values())), routes)
+        yield from self._masquerading.problems(around.nat, intent, uplinks)
         if intent.enabled:
             yield from rules_ahead(chain.from_iterable(self._host.rules.values()), intent)
 

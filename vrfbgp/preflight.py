@@ -67,8 +67,8 @@ def findings(around: Surroundings, intent: Intent, uplinks: Set[str], routes: in
     if around.memory_short is not None:
         yield _notice(
             f"the memory limit of {around.memory_short >> 20} MiB is nearly reached; the kernel charges "
-            "routes to it, too, and then refuses them: raise it (resources.limits.memory, MemoryMax=), or "
-            "bound what is learned (maxRoutes, maxPrefixes)"
+            "routes to it, too, and when it is full, kills us: raise it (resources.limits.memory, "
+            "MemoryMax=), or bound what is learned (maxRoutes, maxPrefixes)"
         )
 
 

@@ -10,6 +10,7 @@ from vrfbgp.events import DownCause, Negotiated
 from vrfbgp.intent import NetworkIntent, PeerIntent
 from vrfbgp.model import Family, PeerId
 from vrfbgp.requests import Listen, SessionConfig
+from vrfbgp.rib.arrivals import Arrivals
 from vrfbgp.rib.decode import Decoder
 from vrfbgp.rib.paths import Paths
 from vrfbgp.rib.policy import ImportPolicy
@@ -38,6 +39,8 @@ class Session:
     last_error: DownCause | None = None
     ended: set[Family] = field(default_factory=set)
     """Families in which the peer said End-of-RIB."""
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    """When what it announces came."""
     stale_until: float | None = None
     """When paths kept from before a restart are given up; None: there are none."""
     peer_restarts: bool = False
@@ -74,6 +77,22 @@ class Session:
         """Whether the peer can be asked to send all it has in a family (RFC 2918 2)."""
         agreed = self.negotiated
         return agreed is not None and agreed.route_refresh and family in agreed.families
+
+    @property
+    def complete(self) -> bool:
+        """The peer said End-of-RIB in every family of the session."""
+        return self.negotiated is not None and self.ended >= self.negotiated.families
+
+    def told_all(self, now: float) -> bool:
+        """It is complete, or the peer has used up its time."""
+        return self.complete or self.deadline <= now
+
+    def heard(self, now: float) -> bool:
+        """UPDATEs came, or were taken in; whether it is to be noted when (`arrivals`)."""
+        self.arrivals.began(self.epoch, self.since)
+        if self.negotiated is not None and self.deadline <= now:
+            self.arrivals.completed(self.negotiated.families, self.deadline)
+        return self.arrivals.completed(self.ended, now)
 
     @property
     def works(self) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from vrfbgp.netfilter.nat import Nat
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -26,3 +28,5 @@ class Surroundings:
     """Settings by which a running systemd-networkd removes what it did not make (networkd.conf(5))."""
     memory_short: int | None = None
     """The limit, in octets, of a cgroup of ours that has used up nearly all of it."""
+    nat: Nat = field(default_factory=Nat)
+    """What netfilter does to source addresses of packets that leave."""

@@ -30,9 +30,13 @@ class Unable(Exception):
 
 
 class Machine:
-    """A machine that can run stories in containers, for a `with` block. Raises Unable."""
+    """A machine that can run stories in containers, for a `with` block. Raises Unable.
 
-    def __init__(self) -> None:
+    Without `containerlab` it has Docker and the images only.
+    """
+
+    def __init__(self, *, containerlab: bool = True) -> None:
+        self._needs_containerlab = containerlab
         self._docker: Process | None = None
         self._place = Path("/run") / f"vrfbgp-labs.{os.getpid()}"
         self._settings: dict[str, str] = {}
@@ -40,13 +44,14 @@ class Machine:
 
     def __enter__(self) -> Machine:
         if os.geteuid() != 0:
-            raise Unable("containerlab needs root")
+            raise Unable("containers need root")
         try:
-            self._containerlab = self._said("scripts/containerlab")
+            if self._needs_containerlab:
+                self._containerlab = self.said("scripts/containerlab")
             if not self._docker_answers():
                 self._start_docker()
-            images = self._said("labs/images/build")
-            self._said("labs/images/check")
+            images = self.said("labs/images/build")
+            self.said("labs/images/check")
         except BaseException:
             self.close()
             raise
@@ -66,7 +71,7 @@ class Machine:
     def _environment(self) -> Mapping[str, str]:
         return {**os.environ, **self._settings, "PYTHON": sys.executable}
 
-    def _said(self, script: str) -> str:
+    def said(self, script: str) -> str:
         """What a script of the project prints. It tells its progress, and why it failed, on stderr."""
         done = subprocess.run(
             [str(PROJECT / script)],
@@ -80,6 +85,13 @@ class Machine:
         if done.returncode:
             raise Unable(f"{script} ended with status {done.returncode}; it has said why above")
         return done.stdout.strip()
+
+    def docker(self, *words: str) -> str:
+        """What a command of Docker prints. Raises Unable."""
+        done = self._ask(*words)
+        if done.returncode:
+            raise Unable(f"docker {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
 
     # -- Docker ----------------------------------------------------------------------------------
 

@@ -11,13 +11,14 @@ import socket
 import struct
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from types import TracebackType
 
 from labs.netns.namespace import join
 from labs.netns.topology import Site, Topology
-from labs.netns.waiting import PATIENCE
+from labs.netns.waiting import PATIENCE, wait_for
 
 MARKER = b"\xff" * 16
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE = 1, 2, 3, 4
@@ -47,12 +48,27 @@ def opening(asn: int, router_id: str, graceful_restart: bytes = EOR_ONLY) -> byt
 
 def update(prefixes: Iterable[str], next_hop: str, asn: int, more: bytes = b"") -> bytes:
     """RFC 4271 4.3: ORIGIN, AS_PATH of one AS, NEXT_HOP, and more attributes as they are."""
+    return announcing(encoded(prefixes), next_hop, asn, more)
+
+
+def announcing(nlri: bytes, next_hop: str, asn: int, more: bytes = b"") -> bytes:
+    """The same, of prefixes that are encoded already."""
     attributes = b"\x40\x01\x01\x00" + b"\x40\x02\x06\x02\x01" + struct.pack("!I", asn)
     attributes += b"\x40\x03\x04" + IPv4Address(next_hop).packed + more
+    return message(UPDATE, b"\x00\x00" + struct.pack("!H", len(attributes)) + attributes + nlri)
+
+
+def withdrawing(nlri: bytes) -> bytes:
+    """RFC 4271 4.3: withdrawn routes alone."""
+    return message(UPDATE, struct.pack("!H", len(nlri)) + nlri + b"\x00\x00")
+
+
+def encoded(prefixes: Iterable[str]) -> bytes:
+    """Prefixes as NLRI."""
     nlri = b""
     for prefix in map(IPv4Network, prefixes):
         nlri += bytes((prefix.prefixlen,)) + prefix.network_address.packed[: (prefix.prefixlen + 7) // 8]
-    return message(UPDATE, b"\x00\x00" + struct.pack("!H", len(attributes)) + attributes + nlri)
+    return nlri
 
 
 END_OF_RIB = message(UPDATE, b"\x00\x00\x00\x00")
@@ -150,7 +166,7 @@ class Soloist:
         self.address = site.address(host)
         self._asn = asn
         self._connection: socket.socket | None = None
-        namespace = topology.lab.namespace(f"{site.name}-soloist")
+        namespace = self._namespace = topology.lab.namespace(f"{site.name}-soloist")
         join(namespace, "eth0", site.switch, "soloist")
         site.switch.ip("link set soloist master br0")
         namespace.ip(f"addr add {self.address}/24 dev eth0")
@@ -168,15 +184,36 @@ class Soloist:
 
     def begin(self, graceful_restart: bytes = EOR_ONLY) -> None:
         """Take the next connection, and make it a session. Raises TimeoutError."""
-        self._connection, _peer = self._listener.accept()
-        self._connection.settimeout(PATIENCE)
-        with self._connection.makefile("rb") as stream:
-            self.send(opening(self._asn, self.address, graceful_restart))
+        connection, _peer = self._listener.accept()
+        self._agree(connection, graceful_restart)
+
+    def call(self, address: str) -> None:
+        """Begin the session from here, again and again until it is one. Raises NeverTrue."""
+
+        def agreed() -> bool:
+            connection = self._namespace.socket(socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                connection.settimeout(PATIENCE)
+                connection.bind((self.address, 0))
+                connection.connect((address, 179))
+                self._agree(connection)
+            except (OSError, struct.error):
+                connection.close()
+                return False
+            return True
+
+        wait_for(agreed, describe=f"a session with {address}", interval=0.02)
+
+    def _agree(self, connection: socket.socket, graceful_restart: bytes = EOR_ONLY) -> None:
+        connection.settimeout(PATIENCE)
+        with connection.makefile("rb") as stream:
+            connection.sendall(opening(self._asn, self.address, graceful_restart))
             kind = 0
             while kind != KEEPALIVE:
                 length, kind = struct.unpack("!16xHB", stream.read(19))
                 stream.read(length - 19)
-        self.send(message(KEEPALIVE))
+        connection.sendall(message(KEEPALIVE))
+        self._connection = connection
 
     def send(self, octets: bytes) -> None:
         """Say this. Raises TimeoutError when the other side does not read."""
@@ -186,6 +223,7 @@ class Soloist:
     def hang_up(self) -> None:
         """End the session by the end of the connection (FIN): all that was said still arrives before it."""
         if self._connection is not None:
-            self._connection.shutdown(socket.SHUT_WR)
+            with suppress(OSError):
+                self._connection.shutdown(socket.SHUT_WR)
             self._connection.close()
             self._connection = None

@@ -243,6 +243,17 @@ def test_explain_agrees_with_the_kernel(working: World) -> None:
         assert word in told
     (chosen,) = world.node.show("route get 105.8.10.1 from 10.50.0.2 iif cali-red")
     assert (chosen["gateway"], chosen["dev"], chosen["table"]) == (world.red.router_address, "red0", "500")
+    told = world.daemon.ask_json("explain", "--from", "10.50.0.2", "105.8.10.1")
+    assert told["way_back"]["announced"] == [f"red-1 ({world.red.router_address})"]
+    assert told["paths"][0]["came"]["how"] == "first-transfer"
+    world.red.router.withdraw(SERVED)
+    world.wait_no_route(world.red, SERVED)
+    (missing,) = world.daemon.ask_json("explain", "--from", "10.50.0.2", "105.8.10.1")["missing"]
+    assert [(gone["peer"], gone["prefix"]) for gone in missing["withdrawn"]] == [("red-1", SERVED)]
+    world.red.router.announce(SERVED)
+    world.wait_route(world.red, SERVED, world.red.router_address)
+    told = world.daemon.ask_json("explain", "red", SERVED)
+    assert (told["paths"][0]["came"]["how"], told["withdrawn"]) == ("then", [])
     world.wait_outcome("red", "unreachable", address="198.51.100.1")
     assert (
         "unreachable" in str(world.daemon.ask_json("explain", "--from", "10.50.0.2", "198.51.100.1")).lower()

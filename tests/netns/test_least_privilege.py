@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -11,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from labs.netns.manifests import OURS, Manifest, peer
-from labs.netns.topology import LOCAL_AS, SERVED
+from labs.netns.topology import LOCAL_AS, SERVED, masquerade
 from labs.netns.waiting import wait_for
-from tests.netns.test_privileges import CAP_NET_ADMIN, capabilities
+from tests.netns.test_passive import calls
+from tests.netns.test_privileges import CAP_NET_ADMIN, CAP_NET_BIND_SERVICE, capabilities
 from tests.netns.unprivileged import COLLEAGUE, GROUP, STRANGER, USER, Unprivileged, status_of
 from tests.netns.world import World
 
-CAP_NET_BIND_SERVICE = 10
 PASSWORD = "quiet!word"
 SECRET: Manifest = {
     "apiVersion": "v1",
@@ -65,7 +66,8 @@ def listener(world: World) -> Iterator[Listener]:
 
 
 def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: Listener) -> None:
-    """TCP MD5, TTL security and sessions bound to their device included: those need no capability."""
+    """TCP MD5, TTL security and sessions bound to their device need none; asking netfilter needs that one."""
+    masquerade(world.node, "red0")
     unprivileged = Unprivileged(world)
     world.save_basics()
     password = {"secretKeyRef": {"name": "bgp", "key": "red"}}
@@ -83,6 +85,8 @@ def test_an_ordinary_user_with_one_capability_is_enough(world: World, listener: 
     process = unprivileged.start("net_admin", NOTIFY_SOCKET=str(listener.path), WATCHDOG_USEC="400000")
     listener.wait("READY=1")
     world.wait_working("red", "yellow")
+    if shutil.which("nft"):
+        world.wait_told("masqueraded", "default/red", "chain out")
 
     writer = world.writer_process()
     for pid in world.daemon_processes():
@@ -123,7 +127,7 @@ def test_a_capability_by_the_file_is_enough_too_and_nothing_else_is_written_to(w
     """As in a container with a read-only root: Kubernetes gives an ordinary user no capabilities."""
     unprivileged = Unprivileged(world)
     world.save_basics()
-    unprivileged.start_by_file(CAP_NET_ADMIN)
+    unprivileged.start_by_file("net_admin")
     world.wait_working("red", "yellow")
     writer = world.writer_process()
     for pid in world.daemon_processes():
@@ -133,24 +137,38 @@ def test_a_capability_by_the_file_is_enough_too_and_nothing_else_is_written_to(w
         assert any(line.split()[4] == "/" and line.split()[5].startswith("ro") for line in root)
 
 
-def test_passive_sessions_need_one_capability_more_and_say_so(world: World) -> None:
-    unprivileged = Unprivileged(world)
+def passive_peer(world: World) -> None:
+    """Config in which red's router is to call, on port 179."""
     world.save_basics()
-    own = world.red.node_address
     passive = peer("red-1", "red", world.red.router_address, LOCAL_AS, api_version=OURS, passive=True)
-    world.config.save("peers.yaml", passive)
-    process = unprivileged.start("net_admin")
-    world.wait_told("red-1", "CAP_NET_BIND_SERVICE")
-    assert not world.node.run("ss", "-Hltn", f"src {own}:179").strip()
-    process.stop()
-    unprivileged.start("net_admin", "net_bind_service")
+    world.config.save("peers.yaml", passive, peer("yellow-1", "yellow", world.yellow.router_address, 63400))
+
+
+def wait_listening(world: World) -> None:
+    """Wait until somebody waits for red's router, and see that nobody may who hears what it says."""
+    own = world.red.node_address
     wait_for(lambda: world.node.run("ss", "-Hltn", f"src {own}:179").strip(), describe=world.describe)
     writer = world.writer_process()
-    allowed = {writer: {CAP_NET_ADMIN}, process_of(world): {CAP_NET_BIND_SERVICE}}
     for pid in world.daemon_processes():
-        assert capabilities(pid) == allowed.get(pid, set()), status_of(pid)["Name"]
+        allowed = {CAP_NET_ADMIN, CAP_NET_BIND_SERVICE} if pid == writer else set()
+        assert capabilities(pid) == allowed, status_of(pid)["Name"]
 
 
-def process_of(world: World) -> int:
-    assert world.daemon.process is not None
-    return world.daemon.process.pid
+def test_passive_sessions_need_one_capability_more_and_say_so(world: World) -> None:
+    unprivileged = Unprivileged(world)
+    passive_peer(world)
+    process = unprivileged.start("net_admin")
+    world.wait_told("red-1", "CAP_NET_BIND_SERVICE")
+    assert not world.node.run("ss", "-Hltn", f"src {world.red.node_address}:179").strip()
+    process.stop()
+    unprivileged.start("net_admin", "net_bind_service")
+    wait_listening(world)
+    calls(world.red.router, world.red.node_address)
+    world.wait_working("red", "yellow")
+
+
+def test_a_file_that_may_give_both_gives_what_the_container_is_allowed(world: World) -> None:
+    unprivileged = Unprivileged(world)
+    passive_peer(world)
+    unprivileged.start_by_file("net_admin", "net_bind_service")
+    wait_listening(world)

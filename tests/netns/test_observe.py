@@ -74,6 +74,10 @@ def test_events_metrics_and_health_follow_what_happens_and_no_secret_is_told(wor
     assert after is not None
     assert after > before
 
+    # They are an event, too, that says where to look.
+    asked = ("events", "--code", "failclosed.hit")
+    wait_for(lambda: "of IPv4" in world.daemon.ask(*asked).stdout, 20, describe="the packets are told")
+
     # A config that is refused: told, and no reason to be restarted or to get no traffic.
     world.config.save("bad.yaml", f"kind: Secret\nmetadata: {{name: x}}\ndata: [{PASSWORD}")
     wait_for(lambda: value(world, "vrfbgp_config_refused") == 1, describe="the refusal is counted")

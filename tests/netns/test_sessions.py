@@ -327,23 +327,6 @@ def same_subnet(world: World) -> None:
     world.save_basics()
 
 
-def test_x3_the_same_peer_address_in_two_networks_on_two_wires_with_one_subnet(world: World) -> None:
-    same_subnet(world)
-    world.config.save(
-        "peers.yaml",
-        peer("red-1", "red", "172.16.1.140", LOCAL_AS, api_version=OURS, sourceInterface="red0"),
-        peer("yellow-1", "yellow", "172.16.1.140", 63400, api_version=OURS, sourceInterface="yellow0"),
-    )
-    with Capture(world.node, "red0") as red, Capture(world.node, "yellow0") as yellow:
-        world.start()
-        assert {packet.src for packet in red.packets(dst="172.16.1.140", port=179)} == {"172.16.1.10"}
-        assert {packet.src for packet in yellow.packets(dst="172.16.1.140", port=179)} == {"172.16.1.11"}
-    for site in world.topology.sites:
-        assert (world.route(site, SERVED) or {})["dev"] == site.uplink
-        assert (world.route(site, "172.16.1.0/24") or {})["dev"] == site.uplink
-    assert fetch(world.workload("yellow"), "105.8.10.1").banner == "yellow"
-
-
 def test_x3_two_uplinks_that_cover_a_peer_degrade_its_network_and_are_named(world: World) -> None:
     same_subnet(world)
     world.config.save("peers.yaml", peer("red-1", "red", "172.16.1.140", LOCAL_AS))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labs.netns.daemon import command
+from labs.netns.daemon import command, environment, vrfbgp
 from labs.netns.manifests import network
 from labs.netns.topology import FABRIC, NODE, SERVED, SERVER
 from labs.netns.waiting import wait_for
@@ -63,7 +65,7 @@ def gateways_broken() -> list[Break]:
     main, exempt = "lookup main priority", f"lookup main priority 101 {OURS}"
     return [
         removing(Flaw.NOT_CLOSED, f"from {RED} unreachable priority 104 {OURS}", "default/red", "32766"),
-        steering(Flaw.DIVERTED, f"from all {main} 50", "rule 50: from all lookup 254"),
+        steering(Flaw.DIVERTED, f"from all {main} 50", "rule 50: from all lookup main"),
         steering(Flaw.DIVERTED, f"from 10.50.0.3 {main} 103", "rule 103", "10.50.0.3/32"),
         steering(Flaw.DIVERTED, "from all goto 32766 priority 60", "rule 60", "past rules of ours"),
         steering(Flaw.KERNEL_DISAGREES, f"from all {main} 50", "default/red", "eth0", "table main"),
@@ -142,15 +144,15 @@ def verify(world: World) -> list[dict[str, Any]]:
     return list(verified(world)["findings"])
 
 
+def directories(world: World) -> tuple[str, ...]:
+    """The options that name the daemon's directories."""
+    state = str(world.daemon.state_directory)
+    return "--run-dir", str(world.daemon.run_directory), "--state-dir", state
+
+
 def as_command(world: World, *words: str, prefix: tuple[str, ...] = ()) -> tuple[int, dict[str, Any]]:
     """The exit status of the command, and what it tells."""
-    directories = (
-        "--run-dir",
-        str(world.daemon.run_directory),
-        "--state-dir",
-        str(world.daemon.state_directory),
-    )
-    done = command(world.node, "verify", "--json", *directories, *words, prefix=prefix)
+    done = command(world.node, "verify", "--json", *directories(world), *words, prefix=prefix)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -181,6 +183,12 @@ def test_verify_finds_nothing_wrong_whether_the_daemon_runs_is_drained_or_down(b
         assert (status, told["verdict"], told["findings"]) == (0, "ok", [])
         assert told["daemon"]["answered"]
         assert told["looked_at"]["asked"] >= 6
+    # Called from elsewhere it would miss everything: it says where to call it.
+    words = vrfbgp("verify", *directories(world))
+    variables = {**os.environ, **environment()}
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"nsenter --net=/proc/{world.daemon.status()['daemon']['pid']}/ns/net" in done.stderr
     assert {n["name"]: (n["table"], n["uplinks"]) for n in told["networks"]} == {
         "red": (500, ["red0"]),
         "yellow": (501, ["yellow0"]),

@@ -27,8 +27,8 @@ COLLEAGUE = 64180
 """Another such user, in the daemon's group."""
 STRANGER = 64181
 
-_REVISION_2, _EFFECTIVE = 0x02000000, 1
-"""struct vfs_cap_data of linux/capability.h."""
+_REVISION_2, _NET_ADMIN_AND_BIND_SERVICE = 0x02000000, 1 << 12 | 1 << 10
+"""struct vfs_cap_data of linux/capability.h: permitted, and not in effect by itself."""
 _SEALED = """
 set -e
 for directory in "$1" "$2"; do mount --bind "$directory" "$directory"; done
@@ -77,9 +77,9 @@ class Unprivileged:
         )
         return daemon.process
 
-    def start_by_file(self, capability: int) -> Process:
-        """Run it as in a container: its Python has this capability by the file (capabilities(7)), and it can
-        write to its own directories alone.
+    def start_by_file(self, *capabilities: str) -> Process:
+        """Run it as in a container that is allowed these capabilities: its Python gets them by the file,
+        which may give two, as that of our image (capabilities(7)); it can write to its own directories alone.
 
         No capability is inherited. The test is skipped where such a Python can't be had.
         """
@@ -90,7 +90,7 @@ class Unprivileged:
             pytest.skip(f"there is no {own} with all of Python in one file")
         python = Path(self._python).parents[3] / "python-by-file"
         shutil.copy(own, python)
-        attribute = struct.pack("<5I", _REVISION_2 | _EFFECTIVE, 1 << capability, 0, 0, 0)
+        attribute = struct.pack("<5I", _REVISION_2, _NET_ADMIN_AND_BIND_SERVICE, 0, 0, 0)
         try:
             os.setxattr(python, "security.capability", attribute)
         except OSError as error:
@@ -98,7 +98,9 @@ class Unprivileged:
         daemon = self._world.daemon
         setpriv = ["setpriv", "--reuid", str(USER), "--regid", str(GROUP), "--clear-groups"]
         sealed = ["sh", "-c", _SEALED, "sh", str(daemon.run_directory), str(daemon.state_directory)]
-        command = [*self._mounted(), *sealed, *setpriv, "--inh-caps", "-all", str(python)]
+        allowed = ",".join(["-all", *(f"+{name}" for name in capabilities)])
+        setpriv += ["--inh-caps", "-all", "--bounding-set", allowed]
+        command = [*self._mounted(), *sealed, *setpriv, str(python)]
         command += daemon.command[1:]
         environment = {**self._environment, "PYTHONHOME": "/usr"}
         daemon.process = self._world.node.start("vrfbgp", *command, environment=environment)

@@ -291,6 +291,21 @@ def test_check_of_a_path_that_does_not_exist_ends_with_1(tmp_path: Path) -> None
     assert "nowhere" in done.output
 
 
+def test_check_of_a_place_without_a_manifest_says_so_and_ends_with_1(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing of ours")
+    done = vrfbgp("check", tmp_path)
+    assert done.exit_code == 1
+    assert "There is no manifest (" in done.output
+    assert "good" not in done.output
+
+
+def test_check_of_manifests_without_a_network_says_so_and_ends_with_0(tmp_path: Path) -> None:
+    (tmp_path / "map.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n")
+    done = vrfbgp("check", tmp_path)
+    assert done.exit_code == 0
+    assert "There is no ExternalNetwork in it" in done.output
+
+
 def test_check_takes_its_paths_from_the_environment(manifests: Path) -> None:
     assert vrfbgp("check", VRFBGP_CONFIG=str(manifests), VRFBGP_NODE="node-1").exit_code == 0
 
@@ -386,12 +401,15 @@ def test_routes_are_put_together_from_pages(daemon: Daemon) -> None:
 
 
 def test_all_routes_are_asked_for_page_by_page(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vrfbgp.cli.look.LARGEST_PAGE", 10)
+    monkeypatch.setattr("vrfbgp.cli.paging.LARGEST_PAGE", 10)
     daemon.node.up(RED)
     daemon.node.learns(RED, *(f"105.8.{number}.0/24" for number in range(30)))
     done = vrfbgp("routes", "red", "--limit", 0, "--json", "--run-dir", daemon.run_dir)
     assert len(json.loads(done.stdout)["routes"]) == 31
     assert len(daemon.asked) == 4
+    text = vrfbgp("routes", "red", "--limit", 15, "--run-dir", daemon.run_dir).stdout
+    assert text.count("installed") == 15
+    assert "15 prefixes\n\nThere are more" in text
 
 
 def test_explain_has_two_forms(daemon: Daemon) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from vrfbgp import control
-from vrfbgp.control import SOCKET, Control, NotAnswered, Occupied, Refused, ask
+from vrfbgp.control import SOCKET, Control, NotAnswered, Occupied, Refused, ask, daemon_pid
 
 Json = dict[str, Any]
 
@@ -56,6 +56,11 @@ def raw(path: Path, octets: bytes) -> Json:
 def test_a_request_has_its_response(tmp_path: Path) -> None:
     request = {"command": "status", "text": "ü\n"}
     assert serve(tmp_path, client=lambda: ask(tmp_path, request)) == {"you said": request}
+
+
+def test_who_answers_is_known_by_its_process_id(tmp_path: Path) -> None:
+    assert serve(tmp_path, client=lambda: daemon_pid(tmp_path)) == os.getpid()
+    assert daemon_pid(tmp_path) is None
 
 
 def test_a_large_response_arrives_whole(tmp_path: Path) -> None:

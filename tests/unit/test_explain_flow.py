@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.unit.nodes import MAIN_RULES, RED, YELLOW, Node, gateway, intent, peer, route
+from tests.unit.rib import wire
 from vrfbgp.events import DownCause, DownKind, DrainAsked, RulesRead
 from vrfbgp.intent import NetworkIntent, Problem, Reason, Severity
 from vrfbgp.model import Action, Family, KernelRoute, RouteKey, Rule, nlri_of
@@ -30,7 +31,7 @@ def node() -> Node:
 def explained(
     node: Node, src: str = GATEWAY, dst: str = SERVER, kernel: KernelAnswer = None
 ) -> dict[str, Any]:
-    return explain_flow(node.core, ip_address(src), ip_address(dst), kernel)
+    return explain_flow(node.core, ip_address(src), ip_address(dst), kernel, node.now)
 
 
 def answer(table: int, gateway: str | None, ifindex: int, **changes: object) -> KernelRoute:
@@ -125,7 +126,7 @@ def test_cluster_destinations_go_by_main(node: Node) -> None:
     node = Node(intent(cluster=(ip_network("105.8.10.0/24"),)))
     found = explained(node, kernel=answer(254, None, 4))
     assert (found["verdict"], found["table"], found["agrees"]) == ("elsewhere", 254, True)
-    assert decided(found) == "101: from 10.50.0.2/32 to 105.8.10.0/24 lookup 254"
+    assert decided(found) == "101: from 10.50.0.2/32 to 105.8.10.0/24 lookup main"
     assert "cluster" in found["text"]
     assert found["missing"] == []
 
@@ -371,3 +372,55 @@ def test_the_sessions_own_packets_take_their_networks_table(node: Node) -> None:
     found = explained(node, "172.16.1.1", str(RED.id.address), kernel=answer(500, None, 2))
     assert (found["table"], found["agrees"], found["device"]) == (500, True, None)
     assert IPv4Address("172.16.1.1") in node.core.host.local
+
+
+def test_who_withdrew_what_is_missing_is_told(node: Node) -> None:
+    node.hears(RED, wire.end_of_rib())
+    node.learns(RED, "105.8.0.0/16", "105.8.10.0/24")
+    node.hears(RED, wire.update(withdraw=["105.8.10.0/24"]))
+    assert explained(node)["missing"] == [], "a shorter one is still there"
+    node.now += 5
+    node.hears(RED, wire.update(withdraw=["105.8.0.0/16"]))
+    node.now += 60
+    (missing,) = explained(node)["missing"]
+    gone = {"peer": "red-1", "address": "172.16.1.140", "prefix": "105.8.0.0/16", "ago": 60.0}
+    assert missing["withdrawn"] == [gone]
+
+
+# -- the way back ----------------------------------------------------------------------------------
+
+
+def way_back(node: Node, src: str = GATEWAY) -> tuple[list[str], str | None]:
+    found = explained(node, src)["way_back"]
+    return found["announced"], found["text"]
+
+
+def test_the_peers_that_are_told_the_source_are_named(node: Node) -> None:
+    node.learns(RED, "105.8.10.0/24")
+    assert way_back(node) == (["red-1 (172.16.1.140)"], None)
+
+
+def test_packets_that_leave_by_a_stale_route_have_no_way_back(node: Node) -> None:
+    node.learns(RED, "105.8.10.0/24")
+    node.down(RED, DownCause(DownKind.SPEAKER_ENDED))
+    assert explained(node)["verdict"] == "forwarded"
+    assert way_back(node) == ([], "no session is up")
+
+
+def test_a_source_that_is_not_here_or_may_not_be_announced_has_none() -> None:
+    ranges = (ip_network("10.50.0.2/31"),)
+    both = gateway("default/red", "10.50.0.2/31", "red")
+    for found, src, why in (
+        (both, "10.50.0.3", "no address of this node"),
+        (replace(both, exported=()), "10.50.0.2", "disableBGPExport"),
+    ):
+        node = Node(intent(gateways=(replace(found, ranges=ranges),)))
+        node.up(RED)
+        node.learns(RED, "105.8.10.0/24")
+        told, text = way_back(node, src)
+        assert told == []
+        assert why in str(text)
+
+
+def test_what_goes_nowhere_has_no_way_back(node: Node) -> None:
+    assert explained(node)["way_back"] is None

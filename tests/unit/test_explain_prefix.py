@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.unit.nodes import RED, Node, intent, peer, route
+from tests.unit.rib import wire
 from vrfbgp.events import ConfigLoaded, DownCause, DownKind
-from vrfbgp.intent import NetworkIntent
+from vrfbgp.intent import NetworkIntent, PeerIntent
 from vrfbgp.model import Family, RouteKey, nlri_of
 from vrfbgp.rib.best import Verdict
 from vrfbgp.rib.refusal import REMEDIES, Refusal
@@ -31,7 +32,7 @@ def node() -> Node:
 
 
 def explained(node: Node, prefix: str = PREFIX) -> dict[str, Any]:
-    return explain_prefix(node.core, "red", ip_network(prefix))
+    return explain_prefix(node.core, "red", ip_network(prefix), node.now)
 
 
 def test_every_verdict_refusal_and_state_has_its_words() -> None:
@@ -141,3 +142,66 @@ def test_a_network_that_may_not_have_its_table_says_so() -> None:
     found = explained(node)
     assert found["state"] == "unused"
     assert "table 500" in found["text"]
+
+
+def came(node: Node, of: PeerIntent, prefix: str = PREFIX) -> tuple[str, float | None, float | None]:
+    told = next(path for path in explained(node, prefix)["paths"] if path["peer"] == of.name)["came"]
+    return told["how"], told["since"], told["until"]
+
+
+def test_when_a_path_came_is_told_over_a_sessions_life(node: Node) -> None:
+    node.learns(RED, PREFIX)
+    node.now += 2
+    assert came(node, RED) == ("first-transfer", 2.0, None)
+    node.hears(RED, wire.end_of_rib())
+    node.now += 10
+    assert came(node, RED) == ("first-transfer", 12.0, 10.0)
+    node.learns(RED, PREFIX, med=7)
+    node.now += 5
+    assert came(node, RED) == ("then", 5.0, 5.0)
+    node.down(RED, DownCause(DownKind.SPEAKER_ENDED))
+    node.now += 20
+    assert came(node, RED) == ("then", 25.0, 25.0), "it is stale, and told as it was"
+    node.up(RED)
+    assert came(node, RED) == ("then", 25.0, 25.0)
+    node.learns(RED, PREFIX)
+    assert came(node, RED) == ("first-transfer", 0.0, None)
+
+
+def test_a_peer_that_never_ends_its_first_transfer_has_a_minute_for_it(node: Node) -> None:
+    node.learns(RED, PREFIX, "198.51.100.0/24")
+    node.now += 7200
+    assert came(node, RED) == ("first-transfer", 7200.0, 7140.0)
+    node.learns(RED, PREFIX)
+    assert came(node, RED) == ("then", 0.0, 0.0)
+    assert came(node, RED, "198.51.100.0/24") == ("first-transfer", 7200.0, 7140.0)
+
+
+def test_when_a_refused_path_came_is_told_too(node: Node) -> None:
+    node.hears(RED, wire.end_of_rib())
+    node.learns(RED, PREFIX, as_path=(64512,))
+    node.now += 3
+    assert explained(node)["paths"][0]["reason"] == "own-as"
+    assert came(node, RED) == ("then", 3.0, 3.0)
+
+
+def test_a_link_that_flaps_begins_no_session(node: Node) -> None:
+    node.hears(RED, wire.end_of_rib())
+    node.learns(RED, PREFIX)
+    session = node.core.networks["red"].sessions[RED.id]
+    node.now += 30
+    assert node.core.networks["red"].reached(RED.id, True, node.now)
+    assert node.core.networks["red"].reached(RED.id, False, node.now)
+    assert session.since == node.now
+    assert came(node, RED) == ("then", 30.0, 30.0)
+
+
+def test_who_withdrew_a_prefix_is_told_while_he_does_not_announce_it(node: Node) -> None:
+    node.hears(RED, wire.end_of_rib())
+    node.learns(RED, PREFIX)
+    node.hears(RED, wire.update(withdraw=[PREFIX]))
+    node.now += 40
+    gone = {"peer": "red-1", "address": "172.16.1.140", "prefix": PREFIX, "ago": 40.0}
+    assert explained(node)["withdrawn"] == [gone]
+    node.learns(RED, PREFIX)
+    assert explained(node)["withdrawn"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -12,6 +13,8 @@ from vrfbgp import alone as alone_
 from vrfbgp import purge as purge_
 from vrfbgp.cli import app
 from vrfbgp.kernel.preflight import Unfit
+from vrfbgp.show.purge import show_purge
+from vrfbgp.show.tables import Page
 
 EMPTY = {"rules": 0, "routes": 0, "nexthops": 0}
 OUTCOME: dict[str, Any] = {
@@ -63,7 +66,7 @@ def test_what_is_left_ends_it_with_1_and_is_told(outcome: dict[str, Any]) -> Non
     outcome |= {
         "done": False,
         "left": EMPTY | {"rules": 1},
-        "kept": [{"nexthop": 3003121664, "user": "route 10.0.0.0/8 table 254 metric 0, protocol 4"}],
+        "kept": [{"nexthop": 3003121664, "user": "route 10.0.0.0/8 table main metric 0, protocol 4"}],
         "failed": 30,
         "failures": ["delete rule 102: from 10.50.0.2/31 lookup 500: Device or resource busy"],
     }
@@ -97,3 +100,15 @@ def test_without_the_kernel_it_says_why(
     assert done.exit_code == 1
     assert done.stdout == ""
     assert "missing" in done.stderr or "not permitted" in done.stderr
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_where_nothing_of_ours_is_people_are_asked_whether_it_is_the_right_place(dry_run: bool) -> None:
+    def told(found: dict[str, Any]) -> str:
+        out = io.StringIO()
+        show_purge(Page(out), OUTCOME | {"dry_run": dry_run, "found": found})
+        return out.getvalue()
+
+    hint = "Nothing of vrfbgp's is in this network namespace"
+    assert hint in told({"rules": [], "tables": [], "groups": 0, "objects": 0})
+    assert hint not in told(OUTCOME["found"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -26,6 +27,7 @@ from vrfbgp.views.flow import explain_flow
 from vrfbgp.views.outcome import outcome
 from vrfbgp.views.prefix import explain_prefix
 from vrfbgp.views.routes import routes
+from vrfbgp.views.walk import KernelAnswer
 
 LONG = "external-network-of-the-payment-partners-in-frankfurt-number-0042"
 LONG_PEER = "border-router-7.dc2.rack-19.payments.example.internal"
@@ -38,7 +40,11 @@ def printed(show: Callable[[Page, Any], None], found: Any) -> str:
     text = out.getvalue()
     assert max(map(len, text.splitlines())) <= 100, text
     assert all(line == line.rstrip() for line in text.splitlines())
-    return text
+    return re.sub(r"\b\d\d:\d\d:\d\d\b", "12:34:56", text)
+
+
+def flow(node: Node, src: str, dst: str, kernel: KernelAnswer = None) -> dict[str, Any]:
+    return explain_flow(node.core, ip_address(src), ip_address(dst), kernel, node.now)
 
 
 def typical() -> Node:
@@ -70,16 +76,16 @@ NETWORK  STATE    TABLE  ROUTES  PENDING  IN SYNC  UPLINKS
 red      syncing    500       2        0  no       red0
 yellow   down       501       0        0  no       yellow0
 
-NETWORK  PEER      ADDRESS          AS  STATE          FOR  RECEIVED  USABLE  ANNOUNCED
-red      red-1     172.16.1.140  64512  established  2m 5s         3       2          1
-yellow   yellow-1  172.16.2.140  63400  idle         2m 5s         0       0          0
+NETWORK  PEER      ADDRESS          AS  STATE          FOR  RECEIVED  USABLE  IN USE  ANNOUNCED
+red      red-1     172.16.1.140  64512  established  2m 5s         3       2       2          1
+yellow   yellow-1  172.16.2.140  63400  idle         2m 5s         0       0       0          0
 
 NETWORK  PEER   NOT USED, BECAUSE    PREFIXES
 red      red-1  next-hop-unresolved         1
 
-GATEWAY       STATE     RANGES        NETWORKS                ELSE         ANNOUNCED
-default/red   ok        10.50.0.2/32  red                     unreachable  10.50.0.2
-default/both  degraded  10.50.0.4/32  yellow, blue (missing)  unreachable  none is here
+GATEWAY       STATE     RANGES        NETWORKS                ELSE         RULES  ANNOUNCED
+default/red   ok        10.50.0.2/32  red                     unreachable      2  10.50.0.2
+default/both  degraded  10.50.0.4/32  yellow, blue (missing)  unreachable      2  none is here
 
 Sessions that are not up
   yellow/172.16.2.140 (yellow-1): notification received 2/2 (OPEN Message Error, Bad Peer AS)
@@ -114,7 +120,7 @@ PREFIX           STATE      OWNER      GATEWAY       DEVICE  PEER   REASON
 
 
 def test_explain_of_a_prefix_that_waits() -> None:
-    found = explain_prefix(typical().core, "red", ip_network("198.51.100.0/24"))
+    found = explain_prefix((node := typical()).core, "red", ip_network("198.51.100.0/24"), node.now)
     assert (
         printed(show_prefix, found)
         == """\
@@ -123,6 +129,7 @@ def test_explain_of_a_prefix_that_waits() -> None:
 Paths, those in use first
   refused red-1 (172.16.1.140): nothing in table 500 leads to its next hop 172.16.99.1
       next hop 172.16.99.1, AS path 64501, origin igp, iBGP
+      announced as the session began, between 12:34:56 and 12:34:56, 1m 5s ago
       Let the peer announce itself as next hop, or add a route to it in the network's table
       (reachableBy, bootstrapRoutes).
 """
@@ -133,7 +140,7 @@ def test_explain_of_a_flow_that_is_forwarded() -> None:
     kernel = replace(
         route("105.8.10.0/24", 500, 2, protocol=179), nexthops=((ip_address("172.16.1.140"), 2),)
     )
-    found = explain_flow(typical().core, ip_address("10.50.0.2"), ip_address("105.8.10.1"), kernel)
+    found = flow(typical(), "10.50.0.2", "105.8.10.1", kernel)
     assert (
         printed(show_flow, found)
         == """\
@@ -146,31 +153,33 @@ rule         102: from 10.50.0.2/32 lookup 500
 table        500 (network red)
 route        105.8.10.0/24 (learned)
 kernel       agrees: unicast, table 500, 172.16.1.140 on red0
+way back     10.50.0.2 is announced to red-1 (172.16.1.140)
 
   GATEWAY       DEVICE  PEER
   172.16.1.140  red0    red-1
 
 Rules that match and do not decide
-  RULE                    OURS  RESULT
-  0: from all lookup 255  no    no-route
+  RULE                      OURS  RESULT
+  0: from all lookup local  no    no-route
 
 Paths, those in use first
   best red-1 (172.16.1.140): the best path
       next hop 172.16.1.140, AS path 64501, origin igp, iBGP
+      announced as the session began, between 12:34:56 and 12:34:56, 1m 5s ago
 """
     )
 
 
 def test_a_difference_from_the_kernel_is_loud_and_stands_before_all_else() -> None:
     kernel = route("0.0.0.0/0", 254, 2)
-    found = explain_flow(typical().core, ip_address("10.50.0.2"), ip_address("105.8.10.1"), kernel)
+    found = flow(typical(), "10.50.0.2", "105.8.10.1", kernel)
     lines = printed(show_flow, found).splitlines()
-    assert lines[3] == "!!! This differs from the kernel: the kernel takes table 254, not 500"
+    assert lines[3] == "!!! This differs from the kernel: the kernel takes table main, not 500"
     assert any(line.startswith("kernel") and "DIFFERS" in line for line in lines)
 
 
 def test_explain_of_a_flow_that_is_not_says_what_is_missing() -> None:
-    found = explain_flow(typical().core, ip_address("10.50.0.4"), ip_address("105.8.10.1"), None)
+    found = flow(typical(), "10.50.0.4", "105.8.10.1")
     text = printed(show_flow, found)
     missing = text[text.index("What is missing") :]
     assert "  yellow: no session is up; 172.16.2.140 (yellow-1)" in missing
@@ -346,8 +355,8 @@ def test_headings_are_never_folded() -> None:
 @pytest.mark.parametrize("dst", ["192.0.2.1", "105.9.1.1", "203.0.113.1"])
 def test_explanations_of_crowded_nodes_fit(dst: str) -> None:
     node = crowded()
-    printed(show_flow, explain_flow(node.core, ip_address("10.50.0.2"), ip_address(dst), None))
-    printed(show_prefix, explain_prefix(node.core, "red", ip_network(f"{dst}/32").supernet(8)))
+    printed(show_flow, flow(node, "10.50.0.2", dst))
+    printed(show_prefix, explain_prefix(node.core, "red", ip_network(f"{dst}/32").supernet(8), node.now))
     printed(show_routes, routes(node.core, "red"))
 
 
@@ -381,7 +390,7 @@ PREFIX         STATE      OWNER      GATEWAY       DEVICE  PEER   REASON
 """
     )
     assert (
-        printed(show_prefix, explain_prefix(node.core, "red", ip_network("105.8.10.0/24")))
+        printed(show_prefix, explain_prefix(node.core, "red", ip_network("105.8.10.0/24"), node.now))
         == """\
 105.8.10.0/24 in network red (table 500): in the kernel
 
@@ -395,8 +404,10 @@ PREFIX         STATE      OWNER      GATEWAY       DEVICE  PEER   REASON
 Paths, those in use first
   best red-1 (172.16.1.140): the best path
       next hop 172.16.1.140, AS path (empty), origin igp, iBGP
+      announced since 12:34:56, when the session began; the peer has not told all yet
   as-path-length red-2 (172.16.1.141): another path has a shorter AS path; it stands ready as backup
       next hop 172.16.1.141, AS path 65010, origin igp, iBGP
+      announced since 12:34:56, when the session began; the peer has not told all yet
 """
     )
 
@@ -458,3 +469,26 @@ def test_nothing_begins_with_an_empty_line() -> None:
     problem = {"severity": "refused", "subject": "file a", "reason": "syntax", "text": "is none.", "file": ""}
     text = printed(lambda page, plan: show_plan(page, plan, verbose=False), {"refused": [problem]})
     assert text.startswith("Refused: nothing would change")
+
+
+def test_a_long_table_is_printed_at_once_aligned_and_harmless() -> None:
+    out = io.StringIO()
+    rows = [(f"10.0.{n >> 8}.{n & 255}/32", "installed", n, None, "a\nb\x1b") for n in range(1000)]
+    Page(out).table(("PREFIX@", "STATE", "NUMBER#", "PEER", "REASON"), rows, 2)
+    head, *lines = out.getvalue().splitlines()
+    assert head == "  PREFIX         STATE      NUMBER  PEER  REASON"
+    assert len(lines) == 1000
+    assert lines[7] == "  10.0.0.7/32    installed       7  -     a b\\x1b"
+    assert lines[-1] == "  10.0.3.231/32  installed     999  -     a b\\x1b"
+
+
+def test_routes_on_several_pages_are_one_list_with_the_number_below() -> None:
+    node = typical()
+    first, second = (routes(node.core, "red", limit=2, offset=offset) for offset in (0, 2))
+    out = io.StringIO()
+    show_routes(Page(out), first, iter([second]))
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "Network red, table 500 (not in sync yet)"
+    assert sum(line.startswith("PREFIX") for line in lines) == 1
+    assert lines[-1] == "4 prefixes"
+    assert all(any(row["prefix"] in line for line in lines) for row in first["routes"] + second["routes"])

@@ -15,8 +15,9 @@ from vrfbgp.events import ConfigLoaded, DownCause, DownKind, Overrun
 from vrfbgp.intent import NetworkIntent
 from vrfbgp.model import METRIC, Family, RouteKey, nlri_of
 from vrfbgp.views import routes as module
-from vrfbgp.views.routes import routes
+from vrfbgp.views.routes import is_within, routes
 from vrfbgp.views.table import RouteState
+from vrfbgp.views.words import prefix_text
 
 
 @pytest.fixture
@@ -160,3 +161,17 @@ def test_a_prefix_tells_how_many_peers_announce_it(node: Node) -> None:
 def test_a_network_that_does_not_run_has_no_page(node: Node) -> None:
     with pytest.raises(KeyError):
         routes(node.core, "blue")
+
+
+@pytest.mark.parametrize(
+    "prefix", ["0.0.0.0/0", "10.0.0.0/8", "10.128.0.0/9", "192.0.2.255/32", "::/0", "2001:db8::/33"]
+)
+def test_a_prefix_is_printed_as_it_is_and_known_to_be_within(prefix: str) -> None:
+    network = ip_network(prefix)
+    family, nlri = Family.of(network), nlri_of(network)
+    assert prefix_text(family, nlri) == prefix
+    for within in ("0.0.0.0/0", "10.0.0.0/8", "10.128.0.0/10", "192.0.2.0/24", "::/0", "2001:db8::/32"):
+        outer = ip_network(within)
+        assert is_within(family, nlri, outer) is (
+            outer.version == network.version and network.subnet_of(outer)
+        )  # type: ignore[arg-type]

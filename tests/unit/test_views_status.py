@@ -15,7 +15,7 @@ from tests.unit.rib import wire
 from vrfbgp.core import Core
 from vrfbgp.events import ConfigLoaded, ConfigRefused, DownCause, DownKind, DrainAsked, Overrun, RouteSeen
 from vrfbgp.intent import NetworkIntent, Place, Problem, Reason, Severity
-from vrfbgp.model import METRIC, Family, RouteKey, nlri_of
+from vrfbgp.model import METRIC, Action, Family, RouteKey, Rule, nlri_of
 from vrfbgp.views import status
 
 REFUSED_CONNECTION = DownCause(DownKind.CONNECT_FAILED, text="Connection refused")
@@ -131,6 +131,28 @@ def test_a_peer_that_is_up_tells_for_how_long_and_what_was_negotiated(node: Node
     assert found["announced"] == 1
 
 
+def test_the_routes_that_lead_to_a_peer_are_counted_for_each_that_shares_them() -> None:
+    second = peer("red-2", "red", "172.16.1.141")
+    third = peer("red-3", "red", "172.16.1.142")
+    node = Node(intent(networks=(NetworkIntent("red", 500, (RED, second, third)),)))
+    for one in (RED, second, third):
+        node.up(one, str(one.id.address))
+        node.learns(one, "105.8.10.0/24", as_path=(65001,) if one is not third else (65001, 65002))
+    node.learns(third, "192.0.2.0/24")
+    used = {found["name"]: found["in_use"] for found in of(told(node), "networks", "red")["peers"]}
+    assert used == {"red-1": 1, "red-2": 1, "red-3": 1}, "its backup route is not counted"
+
+
+def test_nothing_is_announced_to_a_peer_whose_session_is_down(node: Node) -> None:
+    node.up(RED)
+    node.down(RED, DownCause(DownKind.HOLD_TIMER))
+    found = told(node)
+    assert peer_of(found, "red")["announced"] == 0
+    assert of(found, "gateways", "default/red")["announced"] == []
+    node.up(RED)
+    assert peer_of(told(node), "red")["announced"] == 1
+
+
 def test_a_peer_that_is_not_up_tells_why_and_what_to_do(node: Node) -> None:
     node.down(RED, BAD_AS, failed=True)
     found = peer_of(told(node), "red")
@@ -213,6 +235,16 @@ def test_where_external_networks_are_disabled_all_is_told_to_be() -> None:
     assert of(found, "gateways", "default/red")["state"] == "disabled"
 
 
+def test_a_gateway_tells_its_rules_and_which_of_them_stand() -> None:
+    closing = Rule(Family.IPV4, 103, ip_network("10.50.0.2/32"), action=Action.UNREACHABLE)
+    found = of(told(Node(refuses={closing: errno.ENOMEM})), "gateways", "default/red")
+    assert found["rules"] == [
+        {"rule": "102: from 10.50.0.2/32 lookup 500", "stands": True},
+        {"rule": "103: from 10.50.0.2/32 unreachable", "stands": False},
+    ]
+    assert found["state"] == "waiting"
+
+
 def test_a_gateway_tells_where_it_is_announced(node: Node) -> None:
     node.up(RED)
     found = of(told(node), "gateways", "default/red")
@@ -283,6 +315,17 @@ def test_both_peers_of_two_networks_may_have_the_same_address() -> None:
     found = told(node)
     assert peer_of(found, "red")["state"] == "established"
     assert peer_of(found, "yellow")["state"] != "established"
+
+
+def test_x3_the_second_of_two_sessions_with_the_same_two_addresses_is_degraded_with_the_reason() -> None:
+    twin = peer("zinc-1", "zinc", "172.16.1.140")
+    node = Node(intent(networks=(NetworkIntent("red", 500, (RED,)), NetworkIntent("zinc", 501, (twin,)))))
+    node.up(RED)
+    found = told(node)
+    assert peer_of(found, "red")["state"] == "established"
+    zinc = peer_of(found, "zinc")
+    assert zinc["state"] == "degraded"
+    assert "already the session of network red" in zinc["reason"]
 
 
 def test_a_drained_node_says_how_far_it_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,12 +12,10 @@ import typer
 from vrfbgp.cli.asking import Json, ask, ended_with_status, printed, until_interrupted
 from vrfbgp.cli.complete import DestinationOrNetwork, NetworkName
 from vrfbgp.cli.options import RUN_DIR, AsJson, RunDir
+from vrfbgp.cli.paging import answers, write_json
 
 if TYPE_CHECKING:
     from vrfbgp.show.tables import Page
-
-LARGEST_PAGE = 5000
-"""Rows that are asked for at a time."""
 
 
 def status(
@@ -106,20 +105,14 @@ def routes(
     of = "received" if received or best or refused else "routes"
     narrowed: Json = {"prefix": prefix, "within": within, "state": short[0] if short else state}
     request: Json = {"command": of, "network": network, **narrowed}
-    found = ask(run_dir, request | {"limit": limit or LARGEST_PAGE})
-    rows = found[of]
-    while found["next"] is not None and (not limit or len(rows) < limit):
-        page = {"offset": found["next"], "limit": limit - len(rows) if limit else LARGEST_PAGE}
-        found = ask(run_dir, request | page)
-        rows += found[of]
-    found[of] = rows
+    pages = answers(partial(ask, run_dir), request, of, limit)
+    if as_json:
+        write_json(pages, of, sys.stdout)
+        return
+    from vrfbgp.show.routes import show_received, show_routes
+    from vrfbgp.show.tables import Page
 
-    def show(page: Page) -> None:
-        from vrfbgp.show.routes import show_received, show_routes
-
-        (show_received if of == "received" else show_routes)(page, found)
-
-    printed(found, as_json, show)
+    (show_received if of == "received" else show_routes)(Page(), next(pages), pages)
 
 
 def explain(
@@ -131,7 +124,12 @@ def explain(
     run_dir: RunDir = RUN_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Why packets go where they go (--from SRC DST), or why a prefix is used or not (NETWORK PREFIX)."""
+    """Why packets go where they go (--from SRC DST), or why a prefix is used or not (NETWORK PREFIX).
+
+    Each path is told with when it came: the time of the announcement, if it is among the last 32,768 of its
+    peer and family; else that it came as the session began, or between which two times. Withdrawals are
+    remembered alike.
+    """
     if (source is None) == (prefix is None):
         raise typer.BadParameter("give either --from SRC DST, or NETWORK PREFIX", param_hint="explain")
     if source is not None:

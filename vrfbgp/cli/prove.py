@@ -31,7 +31,7 @@ def verify(
 
     Ends with 1 if packets can go where they must not, or anything is not as the config wants it.
     """
-    from vrfbgp.verify.edge import NoConfig
+    from vrfbgp.verify.edge import Elsewhere, NoConfig
     from vrfbgp.verify.edge import verify as verify_node
 
     labels = labels_of(label)
@@ -39,6 +39,9 @@ def verify(
         found = verify_node(paths or (), node=node, labels=labels, run_dir=run_dir, state_dir=state_dir)
     except NoConfig as error:
         raise typer.BadParameter(str(error), param_hint="PATHS") from None
+    except Elsewhere as error:
+        typer.echo(f"vrfbgp: {error}", err=True)
+        raise typer.Exit(1) from None
     except OSError as error:
         typer.echo(f"vrfbgp: the kernel can't be read: {error.strerror or error}", err=True)
         raise typer.Exit(1) from None

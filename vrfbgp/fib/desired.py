@@ -14,7 +14,7 @@ from typing import Protocol
 from vrfbgp.fib.delta import Delta
 from vrfbgp.fib.draft import Slot
 from vrfbgp.fib.nexthops import Nexthops
-from vrfbgp.model import Chosen, Members, Nlri
+from vrfbgp.model import Chosen, Members, Nlri, PeerId
 
 ROUTE: Callable[[Chosen], Members] = attrgetter("members")
 BACKUP: Callable[[Chosen], Members] = attrgetter("backup")
@@ -41,6 +41,14 @@ class Groups(dict[Chosen, int]):
     @property
     def routes(self) -> int:
         return self._routes.total()
+
+    def by_peer(self) -> Counter[PeerId]:
+        """How many of them lead to each peer: of several that share a route, to each."""
+        found: Counter[PeerId] = Counter()
+        for chosen, routes in self._routes.items():
+            for peer in {member.peer for member in self._part(chosen)}:
+                found[peer] += routes
+        return found
 
     def enter(self, chosen: Chosen, routes: int) -> int | None:
         """So many more routes are made of this; on which group, if any."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,11 +22,14 @@ from vrfbgp.events import Applied, KernelEvent, LinksRead, Overrun
 from vrfbgp.kernel import preflight
 from vrfbgp.kernel.hold import Hold
 from vrfbgp.kernel.order import Order
+from vrfbgp.kernel.ports import Address
 from vrfbgp.kernel.process import WriterProcess
 from vrfbgp.kernel.reader import Reader, ReadEvent
+from vrfbgp.kernel.ruleset import Ruleset
 from vrfbgp.kernel.watch import Watch
 from vrfbgp.kernel.worker import Worker
 from vrfbgp.model import IPAddress, KernelRoute
+from vrfbgp.netfilter.nat import Nat
 from vrfbgp.operations import Operation, Step
 from vrfbgp.requests import CountTable, ReadLinks, ReadRequest
 
@@ -68,6 +72,8 @@ class Kernel:
         self._loop = asyncio.get_running_loop()
         self._on_event = on_event
         self._process = WriterProcess(self._written, self._written_at_once)
+        netfilter = self._process.netfilter
+        self._ruleset = None if netfilter is None else Ruleset(netfilter.ask)
         self._readers = (Reader(), Reader(), Reader())
         await self._process.start()
         self._watch = Watch(self._process.port_ids, self._seen, self._refresh)
@@ -110,6 +116,14 @@ class Kernel:
         answer: asyncio.Future[KernelRoute] = self._loop.create_future()
         self._prompt.put(_Lookup(src, dst, iif, answer))
         return await answer
+
+    def bind(self, one: socket.socket, address: Address) -> None:
+        """Bind a socket, also to a port that only the process that writes may have; OSError."""
+        self._process.ports.bind(one, address)
+
+    async def nat(self) -> Nat:
+        """What netfilter does to the source addresses of packets that leave; nothing, if nobody says."""
+        return Nat() if self._ruleset is None else await self._ruleset.read()
 
     @property
     def silence(self) -> float:

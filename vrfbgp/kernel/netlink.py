@@ -53,10 +53,10 @@ class DumpInterrupted(OSError):
 
 
 class NetlinkSocket:
-    """One socket of NETLINK_ROUTE, in the network namespace of the thread that makes it."""
+    """One socket, in the network namespace of the thread that makes it."""
 
-    def __init__(self, blocking: bool = True) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_ROUTE)
+    def __init__(self, blocking: bool = True, protocol: int = NETLINK_ROUTE) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         try:
             self._enlarge(SO_SNDBUFFORCE, socket.SO_SNDBUF)
             self._enlarge(SO_RCVBUFFORCE, socket.SO_RCVBUF)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+from vrfbgp import privileges
 from vrfbgp.kernel.attributes import packed_u32
 from vrfbgp.kernel.netlink import NetlinkSocket
 from vrfbgp.kernel.uapi import (
@@ -32,7 +33,8 @@ class Unfit(Exception):
 
 
 def check(status: Path = Path("/proc/self/status")) -> None:
-    """Raise `Unfit` if a privilege or a feature of the kernel is missing. Changes nothing."""
+    """Raise `Unfit` if a privilege or a feature of the kernel is missing."""
+    privileges.take_up()
     if not has_capability(status, CAP_NET_ADMIN):
         raise Unfit(_PRIVILEGE)
     try:

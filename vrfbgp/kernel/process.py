@@ -1,6 +1,7 @@
-"""Starts the process that writes (`scribe`), and keeps the daemon's ends of its two channels.
+"""Starts the process that writes (`scribe`), and keeps the daemon's ends of its channels.
 
-One channel carries the batches, the other what is urgent, each by a netlink socket of its own. The sockets
+One carries the batches, one what is urgent, and one questions to netfilter, if the kernel has that, each by a
+netlink socket of its own; by one more go sockets that are to be bound to privileged ports. Netlink sockets
 are made here and inherited: so their port ids, by which our own notifications are known, are known as well.
 """
 
@@ -19,6 +20,9 @@ from pathlib import Path
 from vrfbgp import privileges
 from vrfbgp.events import Applied
 from vrfbgp.kernel.netlink import NetlinkSocket
+from vrfbgp.kernel.nft_uapi import NETLINK_NETFILTER
+from vrfbgp.kernel.ports import Ports
+from vrfbgp.kernel.questions import Questions
 from vrfbgp.kernel.uapi import SO_SNDBUFFORCE
 from vrfbgp.kernel.writer import AHEAD, Writer
 
@@ -36,7 +40,7 @@ class WriterEnded(Exception):
 
 
 class WriterProcess:
-    """One process, two writers. All methods are to be called in one event loop.
+    """One process, two writers, and who asks netfilter. All methods are to be called in one event loop.
 
     OSError if there are no sockets to be had.
     """
@@ -48,12 +52,18 @@ class WriterProcess:
         self._ended = asyncio.Event()
         self.batches = Writer(self._sockets[0], on_applied, self._ended.set)
         self.urgent = Writer(self._sockets[1], on_urgent_applied, self._ended.set)
+        self.netfilter: Questions | None = None
+        """None: the kernel has no netfilter that could be asked."""
+        self._netfilter_socket = _netfilter_socket()
+        if self._netfilter_socket is not None:
+            self.netfilter = Questions(self._ended.set)
+        self.ports = Ports()
         self._transports: list[asyncio.BaseTransport] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def port_ids(self) -> tuple[int, ...]:
-        """By which the kernel marks what the process causes."""
+        """By which the kernel marks what the process causes in routes, rules and next hops."""
         return tuple(made.port_id for made in self._sockets)
 
     @property
@@ -71,14 +81,19 @@ class WriterProcess:
         loop = asyncio.get_running_loop()
         with contextlib.ExitStack() as until_inherited:
             numbers: list[int] = []
-            for writer, netlink in zip((self.batches, self.urgent), self._sockets, strict=True):
+            pairs: list[tuple[Writer | Questions, NetlinkSocket]]
+            pairs = [(self.batches, self._sockets[0]), (self.urgent, self._sockets[1])]
+            if self.netfilter is not None and self._netfilter_socket is not None:
+                pairs.append((self.netfilter, self._netfilter_socket))
+            for end, netlink in pairs:
                 ours, theirs = socket.socketpair()
                 until_inherited.enter_context(theirs)
                 _enlarge(ours)
                 netlink.hand_over()
                 numbers += (theirs.fileno(), netlink.fileno())
-                transport, _ = await loop.create_unix_connection(writer.itself, sock=ours)
+                transport, _ = await loop.create_unix_connection(end.itself, sock=ours)
                 self._transports.append(transport)
+            numbers.append(until_inherited.enter_context(self.ports.theirs).fileno())
             # What is blocked is inherited. A signal to all of a group or cgroup is the daemon's to obey.
             before = signal.pthread_sigmask(signal.SIG_BLOCK, _DEAF_TO)
             try:
@@ -112,9 +127,11 @@ class WriterProcess:
             await self.until_ended(writer.idle())
         for transport in self._transports:
             transport.close()
+        self.ports.close()
         await self._status()
-        for made in self._sockets:
-            made.close()
+        for made in (*self._sockets, self._netfilter_socket):
+            if made is not None:
+                made.close()
 
     async def _status(self) -> int:
         """Its exit status (negative: the signal), once its channels have ended."""
@@ -133,6 +150,20 @@ class WriterProcess:
                 loop.remove_reader(pidfd)
                 os.close(pidfd)
         return self._process.wait()
+
+
+def _netfilter_socket() -> NetlinkSocket | None:
+    """A socket to netfilter if that is there already: to ask for it would load it (af_netlink.c).
+
+    Of each protocol that is, the kernel itself has a socket in each network namespace, with port id 0.
+    """
+    try:
+        rows = [row.split() for row in Path("/proc/self/net/netlink").read_text().splitlines()]
+        if any(row[1:3] == [str(NETLINK_NETFILTER), "0"] for row in rows):
+            return NetlinkSocket(protocol=NETLINK_NETFILTER)
+    except OSError:
+        pass
+    return None
 
 
 def _enlarge(channel: socket.socket) -> None:

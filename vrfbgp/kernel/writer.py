@@ -1,8 +1,9 @@
-"""Writes batches of operations to the kernel, in order, and tells what it refused.
+"""Writes batches of operations to the kernel, and tells in their order what it refused.
 
 The messages go to the process that writes (`scribe`), which is given some chunks ahead, also across the
 border of batches: the kernel works without a pause while the core chooses the next routes. A chunk is made
-when there is room for it, so that a large batch is never in memory as octets all at once.
+when there is room for it, so that a large batch is never in memory as octets all at once. Routes of
+different tables take turns (`turns`); all else is written in the order in which it was asked for.
 
 What is to be deleted and is not there any more counts as deleted. All else that the kernel refuses is a
 `Failure`, and the operations behind it are still done.
@@ -22,6 +23,7 @@ from vrfbgp.kernel.batch import MAX_MESSAGES, MAX_OCTETS, Encoder
 from vrfbgp.kernel.chunk import Chunk
 from vrfbgp.kernel.netlink import NetlinkSocket, messages, refusal
 from vrfbgp.kernel.scribe import FRAME, REPLY
+from vrfbgp.kernel.turns import Part, Turns
 from vrfbgp.kernel.uapi import NLMSG_ERROR
 from vrfbgp.operations import DeleteNexthop, DeleteRoute, DeleteRule, Failure, Operation, Step, expanded
 
@@ -38,34 +40,23 @@ _GONE = frozenset({errno.ESRCH, errno.ENOENT})
 class Batch:
     """Operations under way, and what became of them."""
 
-    def __init__(self, serial: int, operations: Sequence[Step], chunks: Iterator[Chunk]) -> None:
+    def __init__(self, serial: int) -> None:
         self.serial = serial
-        self.operations = operations
         self.failures: list[Failure] = []
-        self._chunks = chunks
+        self.unmade = 0
+        """Parts of it that are not all in chunks yet."""
         self._unanswered = 0
-        self._all_made = False
 
     @property
     def through(self) -> bool:
         """All of it was answered."""
-        return self._all_made and not self._unanswered
+        return not self.unmade and not self._unanswered
 
-    def next(self) -> Chunk | None:
-        """The next chunk that has anything to send; None if there is none left."""
-        try:
-            for chunk in self._chunks:
-                self.failures += chunk.refused
-                if chunk.operations:
-                    self._unanswered += 1
-                    return chunk
-        except Exception as error:
-            _log.error("batch %d was not written: %s", self.serial, error, exc_info=error)
-            single = (operation for step in self.operations for operation in expanded(step))
-            self.failures = [Failure(operation, errno.EIO, str(error)) for operation in single]
-        self._all_made = True
-        self.operations = ()
-        return None
+    def asked(self, chunk: Chunk) -> bool:
+        """One more chunk; whether it has anything to send."""
+        self.failures += chunk.refused
+        self._unanswered += bool(chunk.operations)
+        return bool(chunk.operations)
 
     def answered(self, failures: Iterator[Failure]) -> None:
         """One chunk is through."""
@@ -89,8 +80,8 @@ class Writer(asyncio.Protocol):
         self._encoder = Encoder(min(MAX_MESSAGES, socket.answer_limit), min(MAX_OCTETS, socket.send_limit))
         self._batches: deque[Batch] = deque()
         """Not told yet."""
-        self._unmade: deque[Batch] = deque()
-        """Those of them that are not all in chunks yet."""
+        self._turns: Turns[Batch] = Turns(self._encoder)
+        """What of them is not in chunks yet."""
         self._sent: deque[tuple[Batch, Chunk, int]] = deque()
         """What is not answered yet, and how many octets it was; the octets themselves are not kept."""
         self._ahead = 0
@@ -102,10 +93,10 @@ class Writer(asyncio.Protocol):
 
     def apply(self, serial: int, operations: Sequence[Step]) -> None:
         """Do all of a batch that the kernel lets us do. Raises nothing."""
-        batch = Batch(serial, operations, self._encoder.chunks(operations))
+        batch = Batch(serial)
+        batch.unmade = self._turns.put(batch, operations, alone=not self._batches)
         self._batches.append(batch)
         self._idle.clear()
-        self._unmade.append(batch)
         self._proceed()
 
     @property
@@ -116,6 +107,17 @@ class Writer(asyncio.Protocol):
     async def idle(self) -> None:
         """Wait until all that was asked for is through."""
         await self._idle.wait()
+
+    def _made(self, part: Part[Batch]) -> Chunk | None:
+        """The next chunk of a part; None if there is none left."""
+        try:
+            return part.next()
+        except Exception as error:
+            serial = part.batch.serial
+            _log.error("batch %d was not written: %s", serial, error, exc_info=error)
+            single = (operation for step in part.steps for operation in expanded(step))
+            part.batch.failures += [Failure(operation, errno.EIO, str(error)) for operation in single]
+            return None
 
     # -- the channel --
 
@@ -148,11 +150,13 @@ class Writer(asyncio.Protocol):
 
     def _proceed(self) -> None:
         """Keep the process ahead; tell of the batches that are through."""
-        while self._unmade and self._ahead < AHEAD and self._transport is not None:
-            batch = self._unmade[0]
-            chunk = batch.next()
+        while self._ahead < AHEAD and self._transport is not None and (part := self._turns.first()):
+            batch, chunk = part.batch, self._made(part)
             if chunk is None:
-                self._unmade.popleft()
+                self._turns.drop(part)
+                batch.unmade -= 1
+                continue
+            if not batch.asked(chunk):
                 continue
             octets, chunk.octets = chunk.octets, bytearray()
             frame = FRAME.pack(len(octets), chunk.first + len(chunk.operations) - 1)

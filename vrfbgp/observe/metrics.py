@@ -10,7 +10,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
 
 from vrfbgp import __version__
 from vrfbgp.core import Core
@@ -158,24 +157,3 @@ def _pending(delta: Delta[Nlri, Slot]) -> int:
         # Bulk is under way: to look at each would take long, and undo the runs that it is kept in.
         return differing - sum(actual is FOREIGN for _, _, actual in islice(delta.left(), LOOKED_AT))
     return sum(wanted is not None or actual is not FOREIGN for _, wanted, actual in delta.pending())
-
-
-def no_route_packets(proc: Path = Path("/proc/self/net")) -> dict[Family, int]:
-    """Packets without a route, of this network namespace: IpExt InNoRoutes and Ip6InNoRoutes (RFC 4293
-    ipSystemStatsInNoRoutes). What the kernel does not tell is left out."""
-    found = {}
-    lines = _lines(proc / "netstat")
-    for title, values in zip(lines[::2], lines[1::2], strict=False):
-        if title[0] == "IpExt:" and "InNoRoutes" in title:
-            found[Family.IPV4] = int(values[title.index("InNoRoutes")])
-    for words in _lines(proc / "snmp6"):
-        if words[0] == "Ip6InNoRoutes":
-            found[Family.IPV6] = int(words[1])
-    return found
-
-
-def _lines(path: Path) -> list[list[str]]:
-    try:
-        return [line.split() for line in path.read_text().splitlines() if line]
-    except OSError:
-        return []

@@ -80,7 +80,9 @@ STALE = _gauge(
     "peer_stale_prefixes", _FAMILY, "Those that were kept over a restart and not announced again yet."
 )
 LIMIT = _gauge("peer_prefix_limit", _FAMILY, "maxPrefixes of the peer, if it has one.")
-ANNOUNCED = _gauge("peer_announced_prefixes", _PEER, "Gateways' addresses that the peer was told.")
+ANNOUNCED = _gauge(
+    "peer_announced_prefixes", _PEER, "Gateways' addresses that the peer is told; 0 without a session."
+)
 UPDATES = _counter("peer_updates", _PEER, "UPDATE messages received.")
 MALFORMED = _counter(
     "peer_malformed_updates", _PEER, "Malformed attributes and prefixes in this session (RFC 7606)."

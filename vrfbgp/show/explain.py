@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vrfbgp.show.tables import Page
+from vrfbgp.show.tables import Page, duration, past, table_word
 
 Json = dict[str, Any]
 
@@ -20,6 +20,9 @@ def show_prefix(page: Page, found: Json) -> None:
         page.line(f"Packets to it take the route to {found['instead']['prefix']} instead:", indent=2)
         _next_hops(page, found["instead"])
     _paths(page, found["paths"])
+    if found["withdrawn"]:
+        page.gap()
+    _withdrawn(page, found["withdrawn"], 0)
 
 
 def show_flow(page: Page, found: Json) -> None:
@@ -37,6 +40,8 @@ def show_flow(page: Page, found: Json) -> None:
         ("route", found["route"]["prefix"] + f" ({found['route']['owner']})" if found["route"] else "-"),
         ("kernel", _kernel(found)),
     ]
+    if found["way_back"]:
+        facts.append(("way back", _way_back(found)))
     page.table(("", ""), facts, header=False)
     if found["route"]:
         _next_hops(page, found["route"])
@@ -61,7 +66,9 @@ def _rule(found: Json) -> str:
 def _table(found: Json) -> str:
     if found["table"] is None:
         return "-"
-    return f"{found['table']} (network {found['network']})" if found["network"] else str(found["table"])
+    return (
+        f"{found['table']} (network {found['network']})" if found["network"] else table_word(found["table"])
+    )
 
 
 def _kernel(found: Json) -> str:
@@ -72,7 +79,16 @@ def _kernel(found: Json) -> str:
     if "error" in kernel:
         return f"{agrees}{kernel['error']}"
     hops = ", ".join(f"{hop['gateway'] or 'on-link'} on {hop['device']}" for hop in kernel["next_hops"])
-    return f"{agrees}{kernel['kind']}, table {kernel['table']}" + (f", {hops}" if hops else "")
+    return f"{agrees}{kernel['kind']}, table {table_word(kernel['table'])}" + (f", {hops}" if hops else "")
+
+
+def _way_back(found: Json) -> str:
+    told = found["way_back"]["announced"]
+    if told:
+        return f"{found['source']} is announced to {', '.join(told)}"
+    return (
+        f"NONE: {found['source']} is announced to no peer of {found['network']}: {found['way_back']['text']}"
+    )
 
 
 def _next_hops(page: Page, route: Json) -> None:
@@ -104,6 +120,8 @@ def _paths(page: Page, paths: list[Json]) -> None:
         more += ", stale: kept until the peer has told all again" if path["stale"] else ""
         page.line(path["verdict"], f"{path['peer']} ({path['address']}): {path['text']}{more}", indent=2)
         page.line(_attributes(path), indent=6)
+        if path["came"]:
+            page.line(_came(path["came"]), indent=6)
         if path["remedy"]:
             page.line(f"{path['remedy'][0].upper()}{path['remedy'][1:]}.", indent=6)
 
@@ -123,6 +141,29 @@ def _attributes(path: Json) -> str:
     return ", ".join(words)
 
 
+def _came(came: Json) -> str:
+    """When a path came (docs/cli.md has what is known of it, and why not more)."""
+    since, until = came["since"], came["until"]
+    match came["how"]:
+        case "then":
+            return f"announced at {past(until)}, {duration(int(until))} ago"
+        case "first-transfer" if until is None:
+            return f"announced since {past(since)}, when the session began; the peer has not told all yet"
+        case "first-transfer":
+            began, over = past(since), past(until)
+            when = f"at {over}" if began == over else f"between {began} and {over}"
+            return f"announced as the session began, {when}, {duration(int(until))} ago"
+        case "later":
+            return f"announced between {past(since)} and {past(until)}; more is not remembered"
+    return f"announced in an earlier session, before {past(until)}, {duration(int(until))} ago"
+
+
+def _withdrawn(page: Page, withdrawn: list[Json], indent: int) -> None:
+    for one in withdrawn:
+        when = f"at {past(one['ago'])}, {duration(int(one['ago']))} ago"
+        page.line(f"{one['peer']} ({one['address']}) withdrew {one['prefix']} {when}", indent=indent)
+
+
 def _missing(page: Page, missing: list[Json]) -> None:
     if not missing:
         return
@@ -130,5 +171,6 @@ def _missing(page: Page, missing: list[Json]) -> None:
     page.heading("What is missing")
     for one in missing:
         page.line(f"{one['network']}: {one['text']}" if one["network"] else one["text"], indent=2)
+        _withdrawn(page, one["withdrawn"], 6)
         if one["remedy"]:
             page.line(f"{one['remedy'][0].upper()}{one['remedy'][1:].rstrip('.')}.", indent=6)

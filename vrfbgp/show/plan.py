@@ -87,7 +87,7 @@ def _announcements(page: Page, announcements: Json) -> None:
 def _operations(page: Page, found: Json) -> None:
     page.gap()
     page.heading("Operations on the kernel, in this order")
-    for operation in found["operations"]:
+    for operation in found["operations"] or ["none"]:
         page.line(operation, indent=2)
     if found["left_off"]:
         page.line(f"and {found['left_off']} more", indent=2)

@@ -18,6 +18,8 @@ def show_purge(page: Page, outcome: Json) -> None:
         page.line(f"Removed {_numbers(outcome['removed'])}.")
         if any(outcome["left"].values()):
             page.line(f"Left: {_numbers(outcome['left'])}.")
+    if not any(found.values()):
+        page.line("Nothing of vrfbgp's is in this network namespace: is it the one that the daemon ran in?")
     for kept in outcome["kept"]:
         page.line(f"next hop {kept['nexthop']} stays: it is used by {kept['user']}", indent=2)
     for failure in outcome["failures"]:

@@ -16,7 +16,7 @@ def show_status(page: Page, status: Json) -> None:
     _summary(page, status)
     _networks(page, status["networks"])
     _peers(page, status["networks"])
-    _gateways(page, status["gateways"], withdrawn=status["drain"]["state"] != "serving")
+    _gateways(page, status)
     _overlaps(page, status["overlaps"])
     _sessions_down(page, status["networks"])
     _kernel(page, status["kernel"])
@@ -40,8 +40,10 @@ def _summary(page: Page, status: Json) -> None:
     page.line(*words)
     if taken := status["config"].get("applied"):
         refused = f"what was read at {moment(status['config']['read'])} is refused"
+        began = status.get("daemon", {}).get("started")
+        config = f"Running since {moment(began)} with the config" if began else "Config"
         page.line(
-            f"Config of {moment(taken)};", refused if status["config"]["refused"] else "it is the newest"
+            f"{config} of {moment(taken)};", refused if status["config"]["refused"] else "it is the newest"
         )
     if status["drain"]["state"] != "serving":
         page.heading(f"This node leaves: {drain_words(status['drain'])}")
@@ -95,6 +97,7 @@ def _peers(page: Page, networks: list[Json]) -> None:
             duration(peer["uptime"] if peer["uptime"] is not None else peer["down_for"]),
             peer["received"],
             peer["accepted"] - sum(peer["unusable"].values()),
+            peer["in_use"],
             peer["announced"],
         )
         for network in networks
@@ -103,7 +106,18 @@ def _peers(page: Page, networks: list[Json]) -> None:
     if rows:
         page.gap()
         page.table(
-            ("NETWORK", "PEER", "ADDRESS@", "AS#", "STATE", "FOR#", "RECEIVED#", "USABLE#", "ANNOUNCED#"),
+            (
+                "NETWORK",
+                "PEER",
+                "ADDRESS@",
+                "AS#",
+                "STATE",
+                "FOR#",
+                "RECEIVED#",
+                "USABLE#",
+                "IN USE#",
+                "ANNOUNCED#",
+            ),
             rows,
         )
     unused = [
@@ -117,12 +131,14 @@ def _peers(page: Page, networks: list[Json]) -> None:
         page.table(("NETWORK", "PEER", "NOT USED, BECAUSE", "PREFIXES#"), unused)
 
 
-def _gateways(page: Page, gateways: list[Json], *, withdrawn: bool) -> None:
+def _gateways(page: Page, status: Json) -> None:
+    gateways, withdrawn = status["gateways"], status["drain"]["state"] != "serving"
     if not gateways:
         return
+    told = {n["name"] for n in status["networks"] if any(p["uptime"] is not None for p in n["peers"])}
     page.gap()
     page.table(
-        ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE", "ANNOUNCED"),
+        ("GATEWAY", "STATE", "RANGES@", "NETWORKS", "ELSE", "RULES#", "ANNOUNCED"),
         (
             (
                 gateway["name"],
@@ -133,21 +149,30 @@ def _gateways(page: Page, gateways: list[Json], *, withdrawn: bool) -> None:
                     for name in gateway["networks"]
                 ),
                 "unreachable" if gateway["closed"] else "main",
-                "withdrawn" if withdrawn and not gateway["announced"] else _announced(gateway),
+                _standing(gateway["rules"]),
+                "withdrawn" if withdrawn and not gateway["announced"] else _announced(gateway, told),
             )
             for gateway in gateways
         ),
     )
 
 
-def _announced(gateway: Json) -> str:
+def _standing(rules: list[Json]) -> str:
+    stand = sum(rule["stands"] for rule in rules)
+    return f"{stand}" if stand == len(rules) else f"{stand} of {len(rules)}"
+
+
+def _announced(gateway: Json, told: set[str]) -> str:
+    """What is announced for a gateway, or why nothing is; `told` are networks with a session that is up."""
     addresses = list(dict.fromkeys(sent["address"] for sent in gateway["announced"]))
     if addresses:
         more = f" and {len(addresses) - 3} more" if len(addresses) > 3 else ""
         return ", ".join(addresses[:3]) + more
     if gateway["refused"]:
         return f"refused by {', '.join(sorted({held['rule'] for held in gateway['refused']}))}"
-    return "not yet" if gateway["addresses"] else "none is here"
+    if not gateway["addresses"]:
+        return "none is here"
+    return "not yet" if told.intersection(gateway["networks"]) else "no session"
 
 
 def _overlaps(page: Page, overlaps: list[Json]) -> None:

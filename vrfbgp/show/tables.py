@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -18,6 +19,9 @@ from rich.text import Text
 
 WIDTH = 100
 """Columns, where the output is no terminal."""
+LONG = 200
+"""Rows of a table beyond which it is neither folded nor coloured: to lay it out would take seconds, and what
+reads it is a program, or a pager that folds by itself."""
 
 _GOOD = frozenset({"ok", "established", "installed", "best", "multipath", "yes", "forwarded"})
 _BAD = frozenset(
@@ -84,6 +88,9 @@ class Page:
         """A table; a column whose name ends in `#` is aligned to the right and never folded, one that
         ends in `@` has addresses and is never too narrow for one of IPv4."""
         cells = list(rows)
+        if len(cells) > LONG:
+            self._long_table(columns, cells, indent, header=header)
+            return
         table = Table(
             box=None,
             pad_edge=False,
@@ -107,6 +114,18 @@ class Page:
             table.add_row(*(cell(value) for value in row))
         self._print(Padding(table, (0, 0, 0, indent)))
 
+    def _long_table(
+        self, columns: Sequence[str], rows: list[Sequence[object]], indent: int, *, header: bool
+    ) -> None:
+        names = [column.rstrip("#@") for column in columns]
+        texts = [[_text(value).replace("\n", " ") for value in row] for row in rows]
+        widths = [max(map(cell_len, column)) for column in zip(names, *texts, strict=True)]
+        if header:
+            head = Text(" " * indent + _aligned(names, widths, columns), style="bold")
+            self._console.print(head, soft_wrap=True)
+        self._out.writelines(" " * indent + _aligned(row, widths, columns) + "\n" for row in texts)
+        self._begun = True
+
     def _print(self, what: RenderableType) -> None:
         self._begun = True
         if self._terminal:
@@ -120,10 +139,22 @@ class Page:
 
 def cell(value: object) -> Text:
     """A value as it is shown; words that name a state have its colour."""
+    text = _text(value)
+    return Text(text, style=_style(text))
+
+
+def _text(value: object) -> str:
     if isinstance(value, bool):
         value = "yes" if value else "no"
-    text = "-" if value is None or value == "" else plain(str(value))
-    return Text(text, style=_style(text))
+    return "-" if value is None or value == "" else plain(str(value))
+
+
+def _aligned(texts: Sequence[str], widths: Sequence[int], columns: Sequence[str]) -> str:
+    words = []
+    for text, width, column in zip(texts, widths, columns, strict=True):
+        blank = " " * (width - cell_len(text))
+        words.append(blank + text if column.endswith("#") else text + blank)
+    return "  ".join(words).rstrip()
 
 
 def _style(word: str) -> str:
@@ -136,6 +167,8 @@ def _style(word: str) -> str:
 
 def plain(text: str) -> str:
     """Without characters that a terminal would obey; line breaks are kept."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
 
 
@@ -152,6 +185,18 @@ def duration(seconds: int | None) -> str:
 def moment(time: str) -> str:
     """An RFC 3339 time, to the second, in the reader's own zone."""
     return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def past(seconds: float) -> str:
+    """When that was, in the reader's own zone: `20:09:44`, with the date if it is not today's."""
+    now = datetime.now().astimezone()
+    then = now - timedelta(seconds=seconds)
+    return f"{then:%H:%M:%S}" if then.date() == now.date() else f"{then:%Y-%m-%d %H:%M:%S}"
+
+
+def table_word(table: int) -> str:
+    """A table as `ip rule` calls it (linux/rtnetlink.h)."""
+    return {253: "default", 254: "main", 255: "local"}.get(table, str(table))
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -18,10 +18,17 @@ _VERDICTS = {
     "defect": "Nothing leaks, but not all is as the config wants it.",
     "ok": "Nothing is wrong: each gateway's packets take its own networks, or go nowhere.",
 }
+_ELSEWHERE = (
+    "Nothing of vrfbgp's is in this network namespace, nor a device of its networks: "
+    "is it the one that the daemon runs in?"
+)
 
 
 def show_verify(page: Page, found: Json) -> None:
     """Print what `verify` found."""
+    if not found["anything"]:
+        page.heading(_ELSEWHERE)
+        page.gap()
     _compared(page, found)
     if found["networks"]:
         page.gap()

@@ -19,15 +19,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from exabgp.configuration.core.format import formated
-from exabgp.configuration.process import API_PREFIX
 from exabgp.reactor.api.processes import Processes
 
 from vrfbgp.speaker.wire import CALL, HEADER, Kind
 
 SPOOL_LIMIT = 64 << 20
 SPOOL_MARGIN = 1 << 20
-COMMANDS_AT_ONCE = 1 << 16
+COMMANDS_AT_ONCE = 1 << 14
 EXIT_SPOOL = 75
 """EX_TEMPFAIL (sysexits.h)."""
 
@@ -135,7 +133,7 @@ class Channel(Processes):  # type: ignore[misc]
         return False
 
     def received(self) -> Iterator[tuple[str, str]]:
-        """The commands that have arrived: (a name that the answer is asked for by, command)."""
+        """The commands that have arrived: (the number that the answer is asked for by, command)."""
         self.flush()
         try:
             octets = self.io.recv(COMMANDS_AT_ONCE)
@@ -148,7 +146,7 @@ class Channel(Processes):  # type: ignore[misc]
         *lines, self._unread = (self._unread + octets).split(b"\n")
         for line in lines:
             number, _, command = line.decode("ascii", "replace").partition(" ")
-            yield f"{API_PREFIX}-{number}", formated(command)
+            yield number, command
 
     def write(self, process: str, string: str | None, neighbor: Any = None) -> bool:
         """The lengthy answers of ExaBGP's `show` commands; nobody here asks for them."""
@@ -164,6 +162,5 @@ class Channel(Processes):  # type: ignore[misc]
         self._answer(service, failure or "not understood")
 
     def _answer(self, service: str, string: str, force: bool = False) -> None:
-        number = service.removeprefix(f"{API_PREFIX}-")
         self.failure = ""
-        self.post(Kind.ANSWER, 0, int(number) if number.isdecimal() else 0, string.encode())
+        self.post(Kind.ANSWER, 0, int(service) if service.isdecimal() else 0, string.encode())

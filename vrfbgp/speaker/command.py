@@ -1,6 +1,11 @@
-"""Requests of the core → lines of ExaBGP's API (ASCII, one each), and of our own (`wire.OWN`)."""
+"""Requests of the core → lines for a speaker (ASCII, one each), which `reactor.Commands` carries out.
+
+Most name a peer, by its address and port. What goes along with an announcement is JSON, without spaces.
+"""
 
 from __future__ import annotations
+
+import json
 
 from vrfbgp.model import Family, PeerId
 from vrfbgp.requests import (
@@ -11,11 +16,9 @@ from vrfbgp.requests import (
     SessionConfig,
     Withdraw,
 )
-from vrfbgp.speaker.wire import OWN
+from vrfbgp.speaker.wire import ACCEPT
 
-RELOAD = f"{OWN} reload"
-CLOSE = f"{OWN} close"
-ACCEPT = f"{OWN} accept"
+_NAMES = {Family.IPV4: "ipv4", Family.IPV6: "ipv6"}
 
 
 def announce(request: Announce, session: SessionConfig) -> str:
@@ -23,47 +26,42 @@ def announce(request: Announce, session: SessionConfig) -> str:
 
     What is prepended stands behind our own AS, which comes first on eBGP (RFC 4271 5.1.2).
     """
-    words = [
-        f"{_neighbor(request.peer)} announce route {request.prefix}",
-        f"next-hop {request.next_hop if request.next_hop is not None else 'self'}",
-    ]
+    words: dict[str, object] = {}
+    if request.next_hop is not None:
+        words["next_hop"] = str(request.next_hop)
     if request.med is not None:
-        words.append(f"med {request.med}")
+        words["med"] = request.med
     if request.local_pref is not None:
-        words.append(f"local-preference {request.local_pref}")
+        words["local_pref"] = request.local_pref
     if request.prepend:
         own = () if session.local_as == session.peer_as else (session.local_as,)
-        words.append(f"as-path [ {' '.join(map(str, own + request.prepend))} ]")
+        words["as_path"] = own + request.prepend
     if request.communities:
-        words.append(f"community [ {' '.join(f'{high}:{low}' for high, low in request.communities)} ]")
+        words["communities"] = request.communities
     if request.large_communities:
-        large = (":".join(map(str, parts)) for parts in request.large_communities)
-        words.append(f"large-community [ {' '.join(large)} ]")
-    return " ".join(words)
+        words["large_communities"] = request.large_communities
+    return f"announce {_peer(request.peer)} {request.prefix} {json.dumps(words, separators=(',', ':'))}"
 
 
-def _neighbor(peer: PeerId) -> str:
-    """As `identity.name` begins."""
-    return f"neighbor {peer.address}@{peer.port}"
+def _peer(peer: PeerId) -> str:
+    return f"{peer.address} {peer.port}"
 
 
 def withdraw(request: Withdraw) -> str:
-    return f"{_neighbor(request.peer)} withdraw route {request.prefix}"
+    return f"withdraw {_peer(request.peer)} {request.prefix}"
 
 
 def end_of_rib(request: SendEndOfRib) -> str:
-    family = "ipv4" if request.family is Family.IPV4 else "ipv6"
-    return f"{_neighbor(request.peer)} announce eor {family} unicast"
+    return f"end-of-rib {_peer(request.peer)} {_NAMES[request.family]}"
 
 
 def refresh(request: RequestRefresh) -> str:
-    family = "ipv4" if request.family is Family.IPV4 else "ipv6"
-    return f"{OWN} refresh {request.peer.address} {request.peer.port} {family}"
+    return f"refresh {_peer(request.peer)} {_NAMES[request.family]}"
 
 
 def reset(request: ResetSession) -> str:
-    return f"{OWN} reset {request.peer.address} {request.peer.port} {request.code} {request.subcode}"
+    return f"reset {_peer(request.peer)} {request.code} {request.subcode}"
 
 
 def accept(peer: PeerId) -> str:
-    return f"{ACCEPT} {peer.address} {peer.port}"
+    return f"{ACCEPT} {_peer(peer)}"

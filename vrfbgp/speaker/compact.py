@@ -21,7 +21,12 @@ MOST_GAPS = 8192
 
 
 def gather(run: Callable[[], object]) -> None:
-    """Put side by side the code of all functions that `run` runs; their caches are empty afterwards."""
+    """Put side by side the code of all functions that `run` runs; their caches are empty afterwards.
+
+    Before, so is the interpreter's cache of attributes of types: it holds the names that were looked up while
+    modules were loaded, and would let go of one after the other, wherever it lies.
+    """
+    sys._clear_type_cache()
     ran: dict[CodeType, CodeType | None] = {}
 
     def note(frame: FrameType, event: str, _: object) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 from vrfbgp.privileges import give_up_all
 from vrfbgp.speaker.brood import Brood, Order
 from vrfbgp.speaker.compact import fill_gaps, gather
+from vrfbgp.speaker.spared import spare
 
 Speak = Callable[[Order], int]
 EXABGP_VERSION = "5.0.15"
@@ -69,9 +70,9 @@ def load() -> Speak:
     from exabgp.version import release
 
     refuse_other_version(release)
+    spare()
     env = settings()
 
-    from exabgp.configuration.configuration import Configuration
     from exabgp.logger import log
     from exabgp.reactor import loop, peer, protocol
 
@@ -79,25 +80,27 @@ def load() -> Speak:
     from vrfbgp.speaker.connection import Wire
     from vrfbgp.speaker.identity import tell_ports_apart
     from vrfbgp.speaker.lane import Lane
-    from vrfbgp.speaker.reactor import Commands, Quiet, SpeakerReactor
+    from vrfbgp.speaker.neighbors import Neighbors
+    from vrfbgp.speaker.reactor import Commands, Nothing, Quiet, SpeakerReactor
     from vrfbgp.speaker.session import Session
 
     tell_ports_apart()
     loop.Peer = Session
     loop.Signal = Quiet
     loop.API = Commands
+    loop.ASYNC = Nothing
     peer.Protocol = Lane
     protocol.Outgoing = Wire
 
-    # Made here, as what is made once is shared; it reads its files when it is run.
+    # Made here, as what is made once is shared; it reads its file when it is run.
     log.init(env)
     log.init = lambda _: None
-    paths: list[str] = []
     limit = spool_limit(SPOOL_LIMIT)
-    reactor = SpeakerReactor(Configuration(paths))
+    neighbors = Neighbors()
+    reactor = SpeakerReactor(neighbors)
 
     def speak(order: Order) -> int:
-        paths.append(order.config)
+        neighbors.path = order.config
         channel = Channel(socket.socket(fileno=order.channel), order.epoch, release, limit)
         channel.calls = socket.socket(fileno=order.calls)
         loop.Processes = lambda: channel

@@ -28,7 +28,9 @@ from vrfbgp.speaker.framing import OPEN, ROUTE_REFRESH, UPDATE, Framer
 from vrfbgp.speaker.rest import Rest
 from vrfbgp.speaker.wire import Kind
 
-READ_AT_ONCE = 1 << 18
+READ_AT_FIRST, READ_AT_ONCE = 1 << 14, 1 << 18
+"""Octets that room is made for: the second after a read that brought the first. Making it costs more than
+reading little."""
 
 FAMILIES = {(1, 1): "ipv4", (2, 1): "ipv6"}
 """AFI and SAFI of what we speak: unicast."""
@@ -65,6 +67,7 @@ class Lane(Protocol):  # type: ignore[misc]
         super().__init__(peer)
         self.framer: Framer | None = None
         self.rest = Rest()
+        self._room = READ_AT_FIRST
         peer.trying(self)
 
     def validate_open(self) -> None:
@@ -131,7 +134,7 @@ class Lane(Protocol):  # type: ignore[misc]
         if connection.io is None:
             raise NotConnected("the connection is closed")
         try:
-            data: bytes = connection.io.recv(READ_AT_ONCE)
+            data: bytes = connection.io.recv(self._room)
         except (BlockingIOError, InterruptedError):
             return b""
         except OSError as error:
@@ -140,6 +143,7 @@ class Lane(Protocol):  # type: ignore[misc]
         if not data:
             connection.close()
             raise LostConnection(f"{connection.peer} closed the connection")
+        self._room = READ_AT_FIRST if len(data) < READ_AT_FIRST else READ_AT_ONCE
         self.rest.read(len(data), time.monotonic())
         return data
 

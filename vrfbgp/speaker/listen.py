@@ -1,15 +1,17 @@
 """Where peers of passive sessions call, and to whose network a call belongs.
 
-The daemon listens, not the speakers: they may bind no port below 1024, and two networks may listen on one
-address. A listening socket is for one local address, port and device (`listener`), so a call by another
-network's wire does not reach it, though it be for the right addresses; of those that do, the peer's address
-decides. What is accepted goes to the network's speaker at once: nothing of what a peer says is read here.
+The daemon listens, not the speakers, as two networks may listen on one address; ports below 1024 are bound
+for it by the one process that may (`kernel/ports.py`). A listening socket is for one local address, port and
+device (`listener`), so a call by another network's wire does not reach it, though it be for the right
+addresses; of those that do, the peer's address decides. What is accepted goes to the network's speaker at
+once: nothing of what a peer says is read here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Sequence
 
 from vrfbgp.model import IPAddress, PeerId
@@ -31,7 +33,8 @@ LOOK = 5.0
 class Listeners:
     """All listening sockets of the daemon. All methods are to be called in the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, bind: tcp.Bind = socket.socket.bind) -> None:
+        self._bind = bind
         self._expected: dict[str, list[tuple[Place, Expected]]] = {}
         self._listeners: dict[Place, Listener] = {}
         self._told: dict[PeerId, str] = {}
@@ -73,7 +76,7 @@ class Listeners:
         for place, callers in wanted.items():
             try:
                 if place not in self._listeners:
-                    self._listeners[place] = Listener(place)
+                    self._listeners[place] = Listener(place, self._bind)
                 failed = self._listeners[place].expect(callers)
             except OSError as error:
                 failed = dict.fromkeys(callers, place.why_not(error))

@@ -55,7 +55,9 @@ class Place:
     def why_not(self, error: OSError) -> str:
         """Why nobody can be waited for here, and what to do."""
         hint = {
-            errno.EACCES: ": the daemon needs CAP_NET_BIND_SERVICE, or a listenPort from 1024 on",
+            errno.EACCES: ": grant CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities= and "
+            "CapabilityBoundingSet=, Kubernetes: securityContext.capabilities.add), or set listenPort "
+            "in the BGPConfiguration to 1024 or more, and the same port in the router",
             errno.EPERM: ": a device can be named without CAP_NET_RAW from Linux 5.7 on",
             errno.EADDRINUSE: ": another program listens on it; end that, or set listenPort in the "
             "BGPConfiguration and the same port in the router",
@@ -75,9 +77,9 @@ class Expected:
 class Listener:
     """One listening socket; OSError if it can't be had."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, bind: tcp.Bind) -> None:
         self._place = place
-        self._socket = tcp.listening(place.local, place.ifindex, place.port)
+        self._socket = tcp.listening(place.local, place.ifindex, place.port, bind)
         self._listens = False
         self._callers: Mapping[IPAddress, Expected] = {}
         self._keys: dict[IPAddress, str | None] = {}

@@ -34,6 +34,12 @@ AT_ONCE = 16
 """Orders under way: their descriptors count against RLIMIT_NOFILE of the user (unix(7), ETOOMANYREFS)."""
 
 
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": str(1 << 16)}
+"""Environment (mallopt(3)): blocks of so many octets are the kernel's again when they are free. By default
+the C library learns from the first of them to keep such blocks: what a speaker spools of a full table (14 MB)
+would stay there until all of it is through, when the daemon needs the most."""
+
+
 class NoSpeaker(OSError):
     """A speaker was not born; says why, and the exit status of the process that should have forked it."""
 
@@ -155,7 +161,7 @@ class Life:
                     stdout=asyncio.subprocess.DEVNULL,
                     stderr=asyncio.subprocess.PIPE,
                     pass_fds=(theirs.fileno(),),
-                    env=itself.environment(),
+                    env=itself.environment() | GIVE_BACK,
                     start_new_session=True,
                 )
             except OSError as error:

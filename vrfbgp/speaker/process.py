@@ -35,7 +35,7 @@ from vrfbgp.speaker.listen import Listeners
 from vrfbgp.speaker.listener import SILENCE
 from vrfbgp.speaker.nursery import LAST_LINES, PATIENCE, Child, NoSpeaker, Nursery, read_lines
 from vrfbgp.speaker.report import ChannelBroken, Reports
-from vrfbgp.speaker.wire import CALL, Kind
+from vrfbgp.speaker.wire import ACCEPT, CALL, CLOSE, RELOAD, Kind
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Speaker:
             elif self._writer is None:
                 self._outdated = True
             elif not self._leaving:
-                self._ask(command.RELOAD)
+                self._ask(RELOAD)
                 self._announce_again(
                     [peer for peer, new in self._sessions.items() if before.get(peer) != new]
                 )
@@ -258,7 +258,7 @@ class Speaker:
                 self._leave()
                 return None
             if self._outdated:
-                self._ask(command.RELOAD)
+                self._ask(RELOAD)
             self._settle()
             while self._unheard:
                 self._put_through(*self._unheard.popitem())
@@ -340,19 +340,19 @@ class Speaker:
 
     def _answered(self, number: int, failure: str) -> None:
         line = self._asked.pop(number, "?")
-        if line.startswith(command.ACCEPT):
+        if line.startswith(ACCEPT):
             self._turned_away(failure)
         elif failure:
             log.error("speaker %s refused %r: %s", self.network, line, failure)
-        if line == command.RELOAD:
+        if line == RELOAD:
             self._settle()
 
     def _leave(self) -> None:
         self._leaving = True
-        self._ask(command.CLOSE)
+        self._ask(CLOSE)
 
     def _settle(self) -> None:
-        if command.RELOAD not in self._asked.values():
+        if RELOAD not in self._asked.values():
             self._settled.set()
 
     def _announce_again(self, peers: Sequence[PeerId]) -> None:

@@ -1,11 +1,12 @@
 """ExaBGP's loop, made to sleep: it wakes when something happens, not a hundred times a second.
 
-Also the speaker's own commands. A reload comes as a command and not as SIGUSR1, which ExaBGP forgets when
-announcements are pending (as they are for as long as a peer is away).
+Also the commands of the daemon, in the place of ExaBGP's API. A reload comes as a command and not as SIGUSR1,
+which ExaBGP forgets when announcements are pending (as they are for as long as a peer is away).
 """
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import time
@@ -15,21 +16,19 @@ from typing import Any
 from exabgp.bgp.fsm import FSM
 from exabgp.bgp.message import Notify
 from exabgp.bgp.message.refresh import RouteRefresh
-from exabgp.logger import log
-from exabgp.protocol.family import AFI, SAFI
-from exabgp.reactor.api import API
-from exabgp.reactor.asynchronous import ASYNC
+from exabgp.protocol.family import Family
 from exabgp.reactor.interrupt import Signal
 from exabgp.reactor.loop import Reactor
 from exabgp.reactor.network.error import NotConnected
 
 from vrfbgp.speaker.connection import Accepted
-from vrfbgp.speaker.wire import OWN
+from vrfbgp.speaker.neighbors import FAMILIES
+from vrfbgp.speaker.routes import announced, withdrawn
+from vrfbgp.speaker.wire import CLOSE, RELOAD
 
 TICK = 1.0
 """Seconds that it sleeps at most: ExaBGP's timers count in whole seconds."""
 SOON = 0.01
-FAMILIES = {"ipv4": (AFI.ipv4, SAFI.unicast), "ipv6": (AFI.ipv6, SAFI.unicast)}
 
 
 class Quiet(Signal):  # type: ignore[misc]
@@ -50,54 +49,60 @@ class Quiet(Signal):  # type: ignore[misc]
         os._exit(0)
 
 
-class Commands(API):  # type: ignore[misc]
-    """ExaBGP's commands and ours; what failed is told to who asked."""
+class Commands:
+    """Carries out what the daemon asks for (`command`), and answers at once."""
 
-    def log_failure(self, message: str, level: str = "ERR") -> None:
-        reason = str(self.configuration.tokeniser.error)
-        self.reactor.processes.failure = f"{message}: {reason}" if reason else message
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
 
-    def process(self, reactor: Any, service: str, command: str) -> Any:
-        """Carry out one command; ExaBGP's may be answered later in the same turn."""
-        words = command.split(" ")
-        if words[0] != OWN:
-            return super().process(reactor, service, command)
-        reactor.asynchronous.run()
-        if words[1:] == ["reload"]:
-            failure = reactor.renew()
-        elif words[1:] == ["close"]:
-            reactor.processes.answer_done(service)
+    def process(self, reactor: Any, service: str, command: str) -> bool:
+        """Carry out one command; what failed is told to who asked."""
+        channel = reactor.processes
+        if command == CLOSE:
+            channel.answer_done(service)
             reactor.leave()
-            return True
-        elif len(words) == 5 and words[1] == "refresh":
-            failure = reactor.refresh(words[2], int(words[3]), words[4])
-        elif len(words) == 6 and words[1] == "reset":
-            failure = reactor.reset(words[2], *map(int, words[3:]))
-        elif len(words) == 4 and words[1] == "accept":
-            failure = reactor.accept(words[2], int(words[3]))
-        else:
-            failure = f"no such command: {command}"
-        if failure:
-            reactor.processes.failure = failure
-            reactor.processes.answer_error(service)
-        else:
-            reactor.processes.answer_done(service)
-        return not failure
+        try:
+            channel.failure = self._failure(command)
+        except Exception as error:
+            channel.failure = f"{type(error).__name__}: {error}"
+        if channel.failure:
+            channel.answer_error(service)
+            return False
+        channel.answer_done(service)
+        return True
+
+    def _failure(self, command: str) -> str:
+        reactor = self._reactor
+        if command == RELOAD:
+            return str(reactor.renew())
+        match command.split(" ", 4):
+            case ["announce", address, port, prefix, words]:
+                return str(reactor.announce(address, int(port), prefix, json.loads(words)))
+            case ["withdraw", address, port, prefix]:
+                return str(reactor.withdraw(address, int(port), prefix))
+            case ["end-of-rib", address, port, family]:
+                return str(reactor.end_of_rib(address, int(port), family))
+            case ["refresh", address, port, family]:
+                return str(reactor.refresh(address, int(port), family))
+            case ["reset", address, port, code, subcode]:
+                return str(reactor.reset(address, int(port), int(code), int(subcode)))
+            case ["accept", address, port]:
+                return str(reactor.accept(address, int(port)))
+        return f"no such command: {command}"
 
 
-class Queue(ASYNC):  # type: ignore[misc]
-    """The commands under way, carried out at once and in order, without an event loop for each turn."""
+class Nothing:
+    """In the place of ExaBGP's queue of commands under way: here each is carried out at once."""
+
+    def set_error_handler(self, handler: Any) -> None:
+        """No one fails later."""
 
     def run(self) -> bool:
-        while self._async:
-            uid, steps = self._async.popleft()
-            try:
-                for _ in steps:
-                    pass
-            except Exception as error:
-                log.error(lambda error=error: f"command failed: {error!r}", "api")
-                self._notify_error(uid)
+        """Whether something is left."""
         return False
+
+    def clear(self) -> None:
+        """Forget all of it."""
 
 
 class SpeakerReactor(Reactor):  # type: ignore[misc]
@@ -105,7 +110,6 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
 
     def __init__(self, configuration: Any) -> None:
         super().__init__(configuration)
-        self.asynchronous = Queue()
         # Who may do what is the daemon's decision, made before this process began.
         self.daemon.drop_privileges = lambda: True
 
@@ -114,12 +118,40 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         before = self.configuration.neighbors
         pending = {name: (list(n.eor), list(n.refresh)) for name, n in before.items()}
         if not self.reload():
-            self.configuration.neighbors = before
-            return f"configuration refused: {str(self.configuration.error).strip()}"
+            return f"configuration refused: {self.configuration.error}"
         for name, neighbor in self.configuration.neighbors.items():
             ends, refreshes = pending.get(name, ((), ()))
             neighbor.eor.extend(ends)
             neighbor.refresh.extend(refreshes)
+        return ""
+
+    def announce(self, address: str, port: int, prefix: str, words: dict[str, Any]) -> str:
+        """Send a route to a peer, now or when its session begins; returns why not."""
+        neighbor = self._neighbor(address, port)
+        if neighbor is None:
+            return f"no peer {address} port {port}"
+        return self._send(neighbor, announced(neighbor, prefix, words))
+
+    def withdraw(self, address: str, port: int, prefix: str) -> str:
+        """Take a route back from a peer; returns why not."""
+        neighbor = self._neighbor(address, port)
+        if neighbor is None:
+            return f"no peer {address} port {port}"
+        return self._send(neighbor, withdrawn(prefix))
+
+    def _send(self, neighbor: Any, route: Any) -> str:
+        if route.nlri.family().afi_safi() not in neighbor.families():
+            return f"the session with {neighbor['peer-address']} does not carry {route.nlri}"
+        neighbor.rib.outgoing.add_to_rib(route)
+        return ""
+
+    def end_of_rib(self, address: str, port: int, family: str) -> str:
+        """Send an End-of-RIB (RFC 4724 2); returns why not. That of a session that is over is nobody's."""
+        peer = self._peer(address, port)
+        if peer is None:
+            return f"no peer {address} port {port}"
+        if peer.fsm == FSM.ESTABLISHED:
+            peer.neighbor.eor.append(Family(*FAMILIES[family]))
         return ""
 
     def refresh(self, address: str, port: int, family: str) -> str:
@@ -155,6 +187,11 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         except NotConnected as error:
             return str(error)
 
+    def _neighbor(self, address: str, port: int) -> Any:
+        """As it is configured now; the session may still be that of the configuration before."""
+        peer = self._peer(address, port)
+        return None if peer is None else (peer._neighbor or peer.neighbor)
+
     def _peer(self, address: str, port: int) -> Any:
         for peer in self._peers.values():
             neighbor = peer.neighbor
@@ -173,7 +210,7 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
         os._exit(0)
 
     def _wait_for_io(self, sleeptime: int) -> Iterator[int]:
-        if sleeptime and self.asynchronous.ready():
+        if sleeptime:
             self._sleep()
         return iter(())
 

@@ -10,13 +10,13 @@ import contextlib
 import socket
 from collections.abc import Iterator
 
-from exabgp.configuration.configuration import Configuration
 from exabgp.reactor import loop, protocol
 from exabgp.rib import RIB
 
 from vrfbgp.speaker.channel import Channel
 from vrfbgp.speaker.connection import Wire
 from vrfbgp.speaker.framing import HEADER_LENGTH, KEEPALIVE, MARKER, OPEN, UPDATE
+from vrfbgp.speaker.neighbors import Neighbors
 from vrfbgp.speaker.reactor import Quiet, SpeakerReactor
 
 TURNS = 12
@@ -49,9 +49,9 @@ neighbor 192.0.2.1 {
 }
 """
 COMMANDS = b"""\
-1 neighbor 192.0.2.1@179 announce route 198.51.100.1/32 next-hop self
-2 neighbor 192.0.2.1@179 announce eor ipv4 unicast
-3 neighbor 192.0.2.1@179 withdraw route 198.51.100.1/32
+1 announce 192.0.2.1 179 198.51.100.1/32 {}
+2 end-of-rib 192.0.2.1 179 ipv4
+3 withdraw 192.0.2.1 179 198.51.100.1/32
 """
 
 
@@ -124,7 +124,7 @@ def rehearse(version: str) -> bytes:
         loop.Processes, protocol.Outgoing = lambda: channel, Prop
         try:
             router.send(_OPEN + _KEEPALIVE)
-            stage = Stage(Configuration([CONFIG], text=True))
+            stage = Stage(Neighbors(text=CONFIG))
             stage.signal = Deaf()
             with contextlib.suppress(_Curtain):
                 stage.run()

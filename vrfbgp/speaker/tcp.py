@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 
 from vrfbgp.model import IPAddress
 
@@ -24,6 +25,8 @@ IP_MINTTL = 21
 IPV6_MINHOPCOUNT = 73
 """linux/in6.h"""
 
+Bind = Callable[[socket.socket, tuple[str, int] | tuple[str, int, int, int]], None]
+"""Binds a socket to an address, of IPv4 or IPv6, as socket.bind does; OSError."""
 BACKLOG = 64
 MOST_TTL = 255
 _LONGEST_SYN = 256
@@ -35,7 +38,7 @@ _KEY = struct.Struct(f"{_SOCKET_STORAGE}sBBHi80s")
 """struct tcp_md5sig (linux/tcp.h): address, flags, prefix length, key length, device, key."""
 
 
-def listening(local: IPAddress, ifindex: int, port: int) -> socket.socket:
+def listening(local: IPAddress, ifindex: int, port: int, bind: Bind = socket.socket.bind) -> socket.socket:
     """A socket that is bound but does not listen yet; OSError.
 
     The address need not be there yet (IP_FREEBIND): IPv6 looks for duplicates first, a link may be down.
@@ -51,9 +54,9 @@ def listening(local: IPAddress, ifindex: int, port: int) -> socket.socket:
         send_with(one, MOST_TTL)
         if local.version == 6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            one.bind((str(local), port, 0, ifindex if local.is_link_local else 0))
+            bind(one, (str(local), port, 0, ifindex if local.is_link_local else 0))
         else:
-            one.bind((str(local), port))
+            bind(one, (str(local), port))
     except OSError:
         one.close()
         raise

@@ -1,8 +1,7 @@
 """The channel between the daemon and a speaker: one stream socket, ordered, both ways.
 
 From the speaker come frames: a header (`HEADER`) and a payload. To it go lines of ASCII text, `NUMBER
-COMMAND`, where the command is one of ExaBGP's API or begins with `OWN`; each is answered by one
-`Kind.ANSWER`.
+COMMAND` (`command`); each is answered by one `Kind.ANSWER`.
 
 Everything that has an order (a session's begin, its UPDATEs, its end) goes through this one stream, so that
 an UPDATE of a session that is over can not arrive after the news of its end.
@@ -19,9 +18,8 @@ HEADER = struct.Struct("!BHII")
 MAX_PAYLOAD = 1 << 20
 """No frame is longer: a reader that sees more has lost the thread."""
 
-OWN = "vrfbgp"
-"""First word of the commands that aren't ExaBGP's: `reload`, `close`, `refresh ADDRESS PORT FAMILY`,
-`reset ADDRESS PORT CODE SUBCODE`, `accept ADDRESS PORT`."""
+RELOAD, CLOSE, ACCEPT = "reload", "close", "accept"
+"""Commands that both sides look at; the others are named by `command` and `reactor.Commands` alone."""
 
 CALL = b"call"
 """What each packet of the second socket says; its descriptor is the connection that the peer of a passive

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from vrfbgp.config.findings import ordered
-from vrfbgp.control import NotAnswered, Refused
+from vrfbgp.control import NotAnswered, Refused, daemon_pid
 from vrfbgp.control import ask as ask_daemon
 from vrfbgp.drain_mark import DrainMark
 from vrfbgp.kernel.reader import Reader
+from vrfbgp.netns import elsewhere
 from vrfbgp.verify.checker import Checked, check
 from vrfbgp.verify.findings import Weight
 from vrfbgp.verify.ground import ground_of
@@ -24,12 +25,16 @@ from vrfbgp.verify.sight import Sight
 from vrfbgp.verify.source import Compared, NoConfig, config_of
 from vrfbgp.views.words import problem
 
-__all__ = ["NoConfig", "verify"]
+__all__ = ["Elsewhere", "NoConfig", "verify"]
 
 Json = dict[str, Any]
 
 SETTLING = 1.5
 """Seconds after which something that is being changed, or repaired, is through."""
+
+
+class Elsewhere(Exception):
+    """What is read here is not what the daemon works on; the text says where that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Word:
 def verify(
     paths: Sequence[Path], *, node: str | None, labels: Mapping[str, str], run_dir: Path, state_dir: Path
 ) -> Json:
-    """Compare this node with its config. Raises NoConfig; OSError if the kernel can't be read.
+    """Compare this node with its config. Raises NoConfig and Elsewhere; OSError if the kernel can't be read.
 
     The kernel is not read in one instant, and a daemon may be at work: while one runs, what is found counts
     if it is found twice.
@@ -67,6 +72,10 @@ def _once(reader: Reader, compared: Compared, run_dir: Path, drained: bool) -> t
     intent = compared.intent
     most = max((len(gateway.networks) for gateway in intent.gateways), default=0)
     word = _daemon(run_dir)
+    if word.status is not None:
+        other = word.status.get("daemon", {}).get("network_namespace")
+        if text := elsewhere(other, daemon_pid(run_dir)):
+            raise Elsewhere(text)
     sight: Sight = look(reader, {n.table for n in intent.networks}, intent.rule_priority + most)
     refused = [problem(found) for found in ordered(compared.refused)]
     if word.status is not None:

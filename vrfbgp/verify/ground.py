@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from vrfbgp.host import Connected, Host
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Problem
-from vrfbgp.model import MAIN_TABLE, Family, IPAddress, IPNetwork, PeerId, Rule
+from vrfbgp.model import Family, IPAddress, IPNetwork, PeerId, Rule, table_word
 from vrfbgp.steering import gateway_rules, host_prefix, session_rule
 from vrfbgp.uplinks import Uplinks, attach
 from vrfbgp.verify.nest import Nest
@@ -157,7 +157,7 @@ def table_name(ground: Ground, table: int) -> str:
     """`main`, `500 (network red)`, `77`."""
     if table in ground.tables:
         return f"{table} (network {ground.tables[table]})"
-    return {MAIN_TABLE: "main", 255: "local", 253: "default"}.get(table, str(table))
+    return table_word(table)
 
 
 FAMILY_WORDS = {Family.IPV4: "IPv4", Family.IPV6: "IPv6"}

@@ -9,7 +9,7 @@ from vrfbgp.verify.checker import Checked
 from vrfbgp.verify.findings import Finding, Weight
 from vrfbgp.verify.gateways import Passage, passages
 from vrfbgp.verify.ground import Network, table_name
-from vrfbgp.verify.sight import LOCAL_TABLE
+from vrfbgp.verify.sight import LOCAL_TABLE, in_our_range
 from vrfbgp.verify.source import Compared
 
 Json = dict[str, Any]
@@ -33,6 +33,7 @@ def report(found: Checked, compared: Compared, answered: bool, why_not: str, sec
             "partial": compared.intent.partial,
         },
         "daemon": {"answered": answered, "text": why_not},
+        "anything": answered or _anything(found),
         "networks": [_network(found, network) for network in found.ground.networks.values()],
         "gateways": [_passage(found, passage) for passage in passages(found.ground, found.sight)],
         "looked_at": {
@@ -46,6 +47,14 @@ def report(found: Checked, compared: Compared, answered: bool, why_not: str, sec
         "findings": [_finding(finding) for finding in found.findings[:SHOWN]],
         "more": max(0, len(found.findings) - SHOWN),
     }
+
+
+def _anything(found: Checked) -> bool:
+    """Whether this looks like the network namespace that the config is meant for: something of ours is there,
+    or a device of one of its networks. A command in the wrong one would else complain of everything."""
+    ours = any(rule.ours for rule in found.sight.all_rules()) or any(map(in_our_range, found.sight.nexthops))
+    networks = found.ground.networks.values()
+    return ours or not networks or any(network.uplinks for network in networks)
 
 
 def _finding(finding: Finding) -> Json:

@@ -39,9 +39,9 @@ async def answer(core: Core, route_get: RouteGet, request: Json, now: float) -> 
                 return received(core, _network(core, request), state=state, **_page(request))
             case "explain-prefix":
                 network = _network(core, request)
-                return explain_prefix(core, network, _prefix(request.get("prefix")))
+                return explain_prefix(core, network, _prefix(request.get("prefix")), now)
             case "explain-flow":
-                return await _flow(core, route_get, request)
+                return await _flow(core, route_get, request, now)
             case other:
                 text = f"there is no command {other!r}: this daemon is of another version than its client"
                 return {"error": text}
@@ -68,7 +68,7 @@ def _page(request: Json) -> Json:
     }
 
 
-async def _flow(core: Core, route_get: RouteGet, request: Json) -> Json:
+async def _flow(core: Core, route_get: RouteGet, request: Json, now: float) -> Json:
     src, dst = _address(request.get("source")), _address(request.get("destination"))
     kernel: KernelAnswer = None
     if src.version == dst.version and can_ask(core, src):
@@ -76,7 +76,7 @@ async def _flow(core: Core, route_get: RouteGet, request: Json) -> Json:
             kernel = await route_get(src, dst, incoming(core, src))
         except OSError as error:
             kernel = error
-    return explain_flow(core, src, dst, kernel)
+    return explain_flow(core, src, dst, kernel, now)
 
 
 def _network(core: Core, request: Json) -> str:

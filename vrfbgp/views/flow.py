@@ -8,12 +8,13 @@ import errno
 import os
 
 from vrfbgp.core import Core
-from vrfbgp.model import IPAddress, KernelRoute
+from vrfbgp.model import IPAddress, KernelRoute, table_word
 from vrfbgp.steering import is_open
 from vrfbgp.views import missing
 from vrfbgp.views.prefix import paths
 from vrfbgp.views.table import Owner, Table
 from vrfbgp.views.walk import KernelAnswer, Verdict, Walk, walk
+from vrfbgp.views.way_back import way_back
 from vrfbgp.views.words import Json
 
 _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
@@ -21,7 +22,7 @@ _NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 _DEAD_ENDS = frozenset({"unreachable", "blackhole", "prohibit"})
 
 
-def explain_flow(core: Core, src: IPAddress, dst: IPAddress, kernel: KernelAnswer) -> Json:
+def explain_flow(core: Core, src: IPAddress, dst: IPAddress, kernel: KernelAnswer, now: float) -> Json:
     """What becomes of a packet from `src` to `dst`. ValueError for addresses of two families."""
     if src.version != dst.version:
         raise ValueError(f"{src} and {dst} are of two address families")
@@ -40,8 +41,9 @@ def explain_flow(core: Core, src: IPAddress, dst: IPAddress, kernel: KernelAnswe
         "table": found.table,
         "network": found.network,
         "route": found.entry.told(core) if found.entry else None,
-        "paths": _paths(core, found),
-        "missing": _missing(core, found, src, dst),
+        "paths": _paths(core, found, now),
+        "way_back": way_back(core, gateway, src, found.network),
+        "missing": _missing(core, found, src, dst, now),
         "kernel": _kernel(core, kernel),
         **compared(core, found, kernel),
     }
@@ -82,8 +84,7 @@ def _text(core: Core, found: Walk, src: IPAddress) -> str:
         case Verdict.LOCAL:
             return "for this node itself"
         case Verdict.ELSEWHERE:
-            table = {254: "main", 253: "default"}.get(found.table or 0, found.table)
-            return f"by table {table}: {_why_elsewhere(core, found, src)}"
+            return f"by table {table_word(found.table or 0)}: {_why_elsewhere(core, found, src)}"
     return "table main decides, and the kernel could not be asked about this source"
 
 
@@ -105,28 +106,29 @@ def _why_elsewhere(core: Core, found: Walk, src: IPAddress) -> str:
     return "the gateway's rules do not stand yet"
 
 
-def _paths(core: Core, found: Walk) -> list[Json]:
+def _paths(core: Core, found: Walk, now: float) -> list[Json]:
     """The paths because of which the packet goes that way."""
     if found.network is None or found.entry is None or found.entry.owner is not Owner.LEARNED:
         return []
-    return paths(Table(core, found.network), found.entry.family, found.entry.nlri, used_only=True)
+    table = Table(core, found.network)
+    return paths(table, found.entry.family, found.entry.nlri, now, used_only=True)
 
 
-def _missing(core: Core, found: Walk, src: IPAddress, dst: IPAddress) -> list[Json]:
+def _missing(core: Core, found: Walk, src: IPAddress, dst: IPAddress, now: float) -> list[Json]:
     if found.verdict in (Verdict.FORWARDED, Verdict.LOCAL):
         return []
     gateway = missing.of_source(core, src)
     if core.intent is not None and not core.intent.enabled:
         remedy = "set externalNetworkSupport of FelixConfiguration default to Enabled"
-        return [{"network": None, "text": "external networks are disabled", "remedy": remedy}]
+        return [missing.missing(None, "external networks are disabled", remedy)]
     if src in core.host.local and gateway is None:
         return []
     if gateway is None:
         text = f"{src} is in no range of an EgressGateway with externalNetworks on this node"
-        return [{"network": None, "text": text, "remedy": "compare vrfbgp status"}]
+        return [missing.missing(None, text, "compare vrfbgp status")]
     if found.rule is not None and found.rule.ours and found.rule.dst is not None:
         return []
-    return missing.of_gateway(core, gateway, src, dst)
+    return missing.of_gateway(core, gateway, src, dst, now)
 
 
 # -- the kernel's answer ---------------------------------------------------------------------------
@@ -162,7 +164,7 @@ def _difference(core: Core, found: Walk, kernel: KernelRoute | OSError) -> str |
         if isinstance(kernel, OSError):
             known = kernel.errno in _NO_WAY
             return None if known else f"the kernel refuses the question: {kernel}"
-        return None if dead else f"the kernel sends it by table {kernel.key.table}"
+        return None if dead else f"the kernel sends it by table {table_word(kernel.key.table)}"
     if isinstance(kernel, OSError):
         return f"the kernel says: {os.strerror(kernel.errno or 0)}"
     if dead:
@@ -170,7 +172,8 @@ def _difference(core: Core, found: Walk, kernel: KernelRoute | OSError) -> str |
     if found.verdict is Verdict.LOCAL:
         return None if kernel.kind in ("local", "broadcast") else f"the kernel says: {kernel.kind}"
     if kernel.key.table != found.table:
-        return f"the kernel takes table {kernel.key.table}, not {found.table}"
+        taken, expected = table_word(kernel.key.table), table_word(found.table or 0)
+        return f"the kernel takes table {taken}, not {expected}"
     if found.entry is None or not found.entry.hops or not kernel.nexthops:
         return None
     ours = {(hop.gateway, hop.ifindex) for hop in found.entry.hops}

@@ -11,6 +11,7 @@ from vrfbgp.network import Network
 from vrfbgp.notification import describe
 from vrfbgp.rib.reach import covering
 from vrfbgp.views.advice import advice
+from vrfbgp.views.arrival import withdrawn
 from vrfbgp.views.prefix import paths
 from vrfbgp.views.table import DEFAULT_ROUTE, RouteState, Table
 from vrfbgp.views.words import Json, endpoint, kernel_words, places
@@ -24,16 +25,16 @@ def of_source(core: Core, src: IPAddress) -> GatewayIntent | None:
     return None
 
 
-def of_gateway(core: Core, gateway: GatewayIntent, src: IPAddress, dst: IPAddress) -> list[Json]:
+def of_gateway(core: Core, gateway: GatewayIntent, src: IPAddress, dst: IPAddress, now: float) -> list[Json]:
     """What keeps the gateway's packets from each of its networks, in their order."""
     if gateway.isolated:
-        found = [_missing(None, problem.text) for problem in gateway.degraded]
-        return found or [_missing(None, "the gateway's ranges exclude another gateway's; all is unreachable")]
+        found = [missing(None, problem.text) for problem in gateway.degraded]
+        return found or [missing(None, "the gateway's ranges exclude another gateway's; all is unreachable")]
     if not core.drain.steers:
-        return [_missing(None, "the node is drained", "take it back: vrfbgp drain --undo")]
+        return [missing(None, "the node is drained", "take it back: vrfbgp drain --undo")]
     found = list(_rules(core, src))
     for name in gateway.networks:
-        found.append(_of_network(core, name, dst))
+        found.append(_of_network(core, name, dst, now))
     return found
 
 
@@ -42,55 +43,57 @@ def _rules(core: Core, src: IPAddress) -> Iterator[Json]:
         if wanted and rule.src is not None and src in rule.src:
             refused = core.reconciler.retry.get(rule)
             why = f"the kernel refuses it: {kernel_words(refused.failure)}" if refused else "it is on its way"
-            yield _missing(None, f"the rule '{rule}' does not stand yet: {why}")
+            yield missing(None, f"the rule '{rule}' does not stand yet: {why}")
 
 
-def _of_network(core: Core, name: str, dst: IPAddress) -> Json:
+def _of_network(core: Core, name: str, dst: IPAddress, now: float) -> Json:
     """The first thing that is missing."""
     intent = core.intent
     wanted = next((network for network in intent.networks if network.name == name), None) if intent else None
     if wanted is None:
         remedy = "create it, or take it out of the gateway's externalNetworks"
-        return _missing(name, "there is no such ExternalNetwork", remedy)
+        return missing(name, "there is no such ExternalNetwork", remedy)
     network = core.networks.get(name)
     if network is None or name not in places(core):
         problems = [*wanted.degraded, *core.problems.about(f"ExternalNetwork {name}")]
         told = [problem.text for problem in problems if problem.severity is not Severity.NOTICE]
-        return _missing(name, told[0] if told else "it does not run yet: the kernel's tables are being read")
+        return missing(name, told[0] if told else "it does not run yet: the kernel's tables are being read")
     table = Table(core, name)
-    found = _announced(core, table, dst) or _sessions(core, network)
-    return found or _missing(
-        name,
-        f"none of its peers announces a prefix with {dst} in it",
-        "let the network's router announce one",
-    )
+    found = _announced(core, table, dst, now) or _sessions(core, network)
+    if found:
+        return found
+    text = f"none of its peers announces a prefix with {dst} in it"
+    gone = withdrawn(network, Family.of(dst), {*covering(dst), DEFAULT_ROUTE}, now)
+    return missing(name, text, "let the network's router announce one") | {"withdrawn": gone}
 
 
-def _announced(core: Core, table: Table, dst: IPAddress) -> Json | None:
+def _announced(core: Core, table: Table, dst: IPAddress, now: float) -> Json | None:
     """The longest prefix that is announced and is not in the kernel."""
     family = Family.of(dst)
     for nlri in (*covering(dst), DEFAULT_ROUTE):
         state = table.state(family, nlri)
         if state is None or state in (RouteState.INSTALLED, RouteState.LEAVING):
             continue
-        return _not_installed(core, table, family, nlri, state)
+        return _not_installed(core, table, family, nlri, state, now)
     return None
 
 
-def _not_installed(core: Core, table: Table, family: Family, nlri: Nlri, state: RouteState) -> Json:
+def _not_installed(
+    core: Core, table: Table, family: Family, nlri: Nlri, state: RouteState, now: float
+) -> Json:
     prefix = str(network_of(family, nlri))
     if state is RouteState.UNUSED:
-        for path in paths(table, family, nlri):
+        for path in paths(table, family, nlri, now):
             if path["reason"]:
                 text = f"{path['peer']} announces {prefix}, but {path['text']} [{path['reason']}]"
-                return _missing(table.name, text, path["remedy"])
+                return missing(table.name, text, path["remedy"])
     if state is RouteState.BLOCKED:
         text = f"a route that is not ours stands where {prefix} (table {table.number}) should be"
-        return _missing(table.name, text, "remove that route, or give the network another metric")
+        return missing(table.name, text, "remove that route, or give the network another metric")
     if failure := table.failure(family, nlri):
         text = f"the kernel refuses the route to {prefix}: {kernel_words(failure.failure)}"
-        return _missing(table.name, text, "it is tried again by itself")
-    return _missing(table.name, f"the route to {prefix} is on its way into the kernel", "ask again")
+        return missing(table.name, text, "it is tried again by itself")
+    return missing(table.name, f"the route to {prefix} is on its way into the kernel", "ask again")
 
 
 def _sessions(core: Core, network: Network) -> Json | None:
@@ -102,17 +105,18 @@ def _sessions(core: Core, network: Network) -> Json | None:
         subject = f"BGPPeer {peer.name}"
         problems = [*peer.degraded, *core.problems.about(subject)]
         if problems:
-            return _missing(name, f"no session is up; {subject}: {problems[0].text}")
+            return missing(name, f"no session is up; {subject}: {problems[0].text}")
         session = network.sessions.get(peer.id)
         if session is not None and session.last_error is not None:
             config = next((c for c in network.configured if c.peer == peer.id), None)
             text = f"no session is up; {endpoint(peer.id)} ({peer.name}): {describe(session.last_error)}"
-            return _missing(name, text, advice(session.last_error, config))
+            return missing(name, text, advice(session.last_error, config))
     if not network.intent.peers:
         text = "it has no peer on this node"
-        return _missing(name, text, "give it a BGPPeer whose nodeSelector matches this node")
-    return _missing(name, "no session is up yet", "look at vrfbgp status")
+        return missing(name, text, "give it a BGPPeer whose nodeSelector matches this node")
+    return missing(name, "no session is up yet", "look at vrfbgp status")
 
 
-def _missing(network: str | None, text: str, remedy: str | None = None) -> Json:
-    return {"network": network, "text": text, "remedy": remedy}
+def missing(network: str | None, text: str, remedy: str | None = None) -> Json:
+    """Something that is missing, and what to do."""
+    return {"network": network, "text": text, "remedy": remedy, "withdrawn": []}

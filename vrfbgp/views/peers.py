@@ -15,7 +15,7 @@ from vrfbgp.rib.loc import LocRib
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.session import Session
 from vrfbgp.views.advice import advice
-from vrfbgp.views.words import Json, PeerState, about, announced, endpoint
+from vrfbgp.views.words import Json, PeerState, about, announced, endpoint, places
 
 
 def peer_status(
@@ -29,12 +29,13 @@ def peer_status(
     """One peer; times in seconds. `standing` are all problems that stand."""
     session = network.sessions.get(peer.id) if network else None
     negotiated = session.negotiated if session else None
+    problems = about(f"BGPPeer {peer.name}", standing)
     return {
         "name": peer.name,
         "address": str(peer.id.address),
         "port": peer.id.port,
         "endpoint": endpoint(peer.id),
-        "state": _peer_state(intent, network, peer, session),
+        "state": _peer_state(intent, network, peer, session, problems),
         "as": peer.peer_as,
         "local_as": peer.local_as,
         "internal": peer.internal,
@@ -46,12 +47,13 @@ def peer_status(
         "uptime": int(now - session.since) if session and session.works else None,
         "down_for": int(now - session.since) if session and not session.works else None,
         **_counts(network.loc if network else None, peer),
+        "in_use": _in_use(core, peer),
         "announced": sum(a.peer == peer.id for a in announced(core, peer.id.network)),
         "malformed": _faults(session),
         "last_error": describe(session.last_error) if session and session.last_error else None,
-        "reason": _reason(session, about(f"BGPPeer {peer.name}", standing)),
+        "reason": _reason(session, problems),
         "advice": _advice(network, session),
-        "problems": about(f"BGPPeer {peer.name}", standing),
+        "problems": problems,
     }
 
 
@@ -65,7 +67,9 @@ def _faults(session: Session | None) -> Json:
     return {str(fault): times for fault, times in found.items()}
 
 
-def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, session: Session | None) -> str:
+def _peer_state(
+    intent: Intent, network: Network | None, peer: PeerIntent, session: Session | None, problems: list[Json]
+) -> str:
     if not intent.enabled:
         return PeerState.DISABLED
     if session is not None and session.works:
@@ -75,7 +79,8 @@ def _peer_state(intent: Intent, network: Network | None, peer: PeerIntent, sessi
     if peer.id not in network.uplinks.attachments:
         return PeerState.DEGRADED
     if all(config.peer != peer.id for config in network.configured):
-        return PeerState.WAITING
+        degraded = any(found["severity"] == Severity.DEGRADED for found in problems)
+        return PeerState.DEGRADED if degraded else PeerState.WAITING
     return session.state
 
 
@@ -115,6 +120,15 @@ def _counts(loc: LocRib | None, peer: PeerIntent) -> Json:
         "unusable": dict(unusable),
         "stale": sum(len(adj.stale) + len(adj.stale_refused) for adj in adjs),
     }
+
+
+def _in_use(core: Core, peer: PeerIntent) -> int:
+    """Prefixes whose route, in the kernel or on its way there, leads to the peer; backups are not counted."""
+    place = places(core).get(peer.id.network)
+    slices = core.reconciler.slices
+    found = (slices.get((place.table, family, place.metric)) for family in Family) if place else ()
+    groups = (slice_.desired.groups for slice_ in found if slice_ is not None)
+    return sum(of.by_peer()[peer.id] for of in groups if of is not None)
 
 
 def _unusable(loc: LocRib, adj: AdjRibIn) -> Counter[str]:

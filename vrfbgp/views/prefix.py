@@ -7,6 +7,7 @@ from vrfbgp.model import Family, IPNetwork, Nlri, Path, PeerId, nlri_of
 from vrfbgp.rib.best import Verdict
 from vrfbgp.rib.policy import Altered
 from vrfbgp.rib.refusal import REMEDIES, Refusal
+from vrfbgp.views.arrival import came, withdrawn
 from vrfbgp.views.table import Hop, Owner, RouteState, Table
 from vrfbgp.views.words import Json, attributes, endpoint, kernel_words, peer_name
 
@@ -35,7 +36,7 @@ STATES = {
 }
 
 
-def explain_prefix(core: Core, network: str, prefix: IPNetwork) -> Json:
+def explain_prefix(core: Core, network: str, prefix: IPNetwork, now: float) -> Json:
     """All that is known of a prefix. KeyError for a network that does not run here."""
     table = Table(core, network)
     family, nlri = Family.of(prefix), nlri_of(prefix)
@@ -51,7 +52,8 @@ def explain_prefix(core: Core, network: str, prefix: IPNetwork) -> Json:
         "kernel": None if failure is None else kernel_words(failure.failure),
         "route": entry.told(core) if entry else None,
         "instead": instead.told(core) if instead else None,
-        "paths": paths(table, family, nlri),
+        "paths": paths(table, family, nlri, now),
+        "withdrawn": withdrawn(table.network, family, {nlri}, now),
     }
 
 
@@ -65,7 +67,7 @@ def _text(table: Table, state: RouteState | None, owner: Owner | None) -> str:
     return STATES[state]
 
 
-def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) -> list[Json]:
+def paths(table: Table, family: Family, nlri: Nlri, now: float, *, used_only: bool = False) -> list[Json]:
     """The paths to a prefix, those in use first."""
     loc = table.network.loc
     selection = loc.select(family, nlri)
@@ -77,8 +79,9 @@ def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) 
             continue
         if nlri in adj.refused:
             path, refusal, rule = adj.refused[nlri]
-            told = _path(table, peer, path, None, refusal, stale=nlri in adj.stale_refused, backup=False)
-            found.append((2, told | {"rule": rule}))
+            stale = nlri in adj.stale_refused
+            told = _path(table, peer, path, None, refusal, stale=stale, backup=False) | {"rule": rule}
+            rank = 2
         elif nlri in adj.paths:
             path = adj.paths[nlri]
             unusable = loc.ineligible(family, nlri, path)
@@ -86,7 +89,11 @@ def paths(table: Table, family: Family, nlri: Nlri, *, used_only: bool = False) 
             rank = 2 if verdict is None else _rank(verdict)
             ready = rank == 1 and not standing.isdisjoint(_ways(table, path))
             stale = nlri in adj.stale
-            found.append((rank, _path(table, peer, path, verdict, unusable, stale=stale, backup=ready)))
+            told = _path(table, peer, path, verdict, unusable, stale=stale, backup=ready)
+        else:
+            continue
+        session = table.network.sessions.get(peer)
+        found.append((rank, told | {"came": came(session, family, nlri, stale=stale, now=now)}))
     found.sort(key=lambda ranked: ranked[0])
     return [told for rank, told in found if not used_only or rank < 1]
 
@@ -137,6 +144,7 @@ _TEXTS = {
     Refusal.NEXT_HOP_OFF_UPLINK: "its next hop {next_hop} is behind a device that is no uplink of {network}",
     Refusal.NEXT_HOP_LINK_DOWN: "the link to its next hop {next_hop} is down",
     Refusal.NEXT_HOP_LOOP: "only routes that need another learned route lead to its next hop {next_hop}",
+    Refusal.NEXT_HOP_TOO_MANY: "only a learned route could lead to its next hop {next_hop}, as to too many",
     Refusal.NEXT_HOP_NO_HOST: "its next hop {next_hop} is the network or broadcast address of its subnet",
     Refusal.NEXT_HOP_REFUSED: "the kernel would not have its next hop {next_hop}",
     Refusal.NEXT_HOP_LOCAL: "its next hop {next_hop} is an address of this node",

@@ -7,12 +7,12 @@ from enum import StrEnum
 from itertools import chain, islice
 
 from vrfbgp.core import Core
-from vrfbgp.model import Family, IPNetwork, Nlri, Path, PeerId, network_of, nlri_of
+from vrfbgp.model import Family, IPNetwork, Nlri, Path, PeerId, nlri_of
 from vrfbgp.network import Network
 from vrfbgp.rib.policy import Altered, Refused
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.views.routes import LARGEST_PAGE, PAGE, SCAN, is_within
-from vrfbgp.views.words import Json, attributes, peer_name
+from vrfbgp.views.words import Json, attributes, peer_name, prefix_text
 
 
 class PathState(StrEnum):
@@ -110,7 +110,7 @@ def _row(
         path, refusal = what, network.loc.ineligible(family, nlri, what)
         rule = what.rule if isinstance(what, Altered) else ""
     return {
-        "prefix": str(network_of(family, nlri)),
+        "prefix": prefix_text(family, nlri),
         "peer": peer_name(core, peer),
         "state": state.value,
         "reason": refusal.value if refusal else None,

@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from vrfbgp.core import Core
-from vrfbgp.model import Family, IPNetwork, Nlri, network_of, nlri_of
+from vrfbgp.model import Family, IPNetwork, Nlri, nlri_of
 from vrfbgp.rib.refusal import Refusal
 from vrfbgp.views.table import Owner, RouteState, Table, hop_told
-from vrfbgp.views.words import Json, kernel_words
+from vrfbgp.views.words import Json, kernel_words, prefix_text
 
 PAGE = 1000
 LARGEST_PAGE = 5000
@@ -95,14 +95,16 @@ def is_within(family: Family, nlri: Nlri, within: IPNetwork) -> bool:
     """Whether `within` covers a prefix."""
     if Family.of(within) is not family or nlri[0] < within.prefixlen:
         return False
-    return network_of(family, nlri).network_address in within
+    beyond = family.bits - within.prefixlen
+    address = int.from_bytes(nlri[1:].ljust(family.bits // 8, b"\0"), "big")
+    return address >> beyond == int(within.network_address) >> beyond
 
 
 def _row(table: Table, family: Family, nlri: Nlri, state: RouteState) -> Json:
     entry = table.entry(family, nlri)
     hops = entry.hops if entry else table.wanted(family, nlri)
     return {
-        "prefix": str(network_of(family, nlri)),
+        "prefix": prefix_text(family, nlri),
         "state": state.value,
         "owner": entry.owner.value if entry else Owner.LEARNED.value,
         "next_hops": [hop_told(table.core, hop) for hop in hops],

@@ -8,7 +8,7 @@ from itertools import islice
 from vrfbgp.core import Core
 from vrfbgp.fib.draft import FOREIGN, blocked
 from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Problem, Severity
-from vrfbgp.model import Family, Inline
+from vrfbgp.model import Family, Inline, IPNetwork, Rule
 from vrfbgp.network import Network
 from vrfbgp.repairs import name
 from vrfbgp.steering import addresses_here, is_open
@@ -36,12 +36,13 @@ def status(core: Core, now: float) -> Json:
     """Everything; times in seconds."""
     intent = core.intent
     standing = _problems(core)
+    rules = _rules(core)
     return {
         "node": intent.node if intent else None,
         "enabled": bool(intent and intent.enabled),
         "drain": drain_state(core, now),
         "networks": [_network(core, intent, n, standing, now) for n in intent.networks] if intent else [],
-        "gateways": [_gateway(core, intent, g, standing) for g in intent.gateways] if intent else [],
+        "gateways": [_gateway(core, intent, g, rules, standing) for g in intent.gateways] if intent else [],
         "overlaps": overlaps(core),
         "problems": [problem(found) for found in standing],
         "config": {"refused": [problem(found) for found in core.refused]},
@@ -122,7 +123,22 @@ def _uplinks(core: Core, network: Network | None) -> list[Json]:
 # -- gateways --------------------------------------------------------------------------------------
 
 
-def _gateway(core: Core, intent: Intent, gateway: GatewayIntent, standing: tuple[Problem, ...]) -> Json:
+def _rules(core: Core) -> dict[IPNetwork, list[Rule]]:
+    """All rules that are wanted, by source, in the kernel's order."""
+    found: dict[IPNetwork, list[Rule]] = {}
+    for rule in sorted(core.reconciler.rules.desired, key=lambda rule: rule.priority):
+        if rule.src is not None:
+            found.setdefault(rule.src, []).append(rule)
+    return found
+
+
+def _gateway(
+    core: Core,
+    intent: Intent,
+    gateway: GatewayIntent,
+    wanted: dict[IPNetwork, list[Rule]],
+    standing: tuple[Problem, ...],
+) -> Json:
     networks = {network.name: network for network in intent.networks}
     here = set(addresses_here(gateway, core.host))
     told = [
@@ -148,6 +164,11 @@ def _gateway(core: Core, intent: Intent, gateway: GatewayIntent, standing: tuple
         "state": gateway_state(core, intent, gateway).value,
         "missing": [name for name in gateway.networks if name not in networks],
         "closed": not is_open(gateway, networks),
+        "rules": [
+            {"rule": str(rule), "stands": core.reconciler.rules.actual(rule) is not None}
+            for range_ in gateway.ranges
+            for rule in wanted.get(range_, ())
+        ],
         "addresses": [str(address) for address in sorted(here, key=lambda a: (a.version, int(a)))],
         "announced": told,
         "refused": refused,

@@ -10,7 +10,7 @@ from typing import Any
 from vrfbgp.core import Core
 from vrfbgp.fib.routes import Place
 from vrfbgp.intent import Problem
-from vrfbgp.model import Attributes, IPNetwork, PeerId
+from vrfbgp.model import Attributes, Family, IPNetwork, Nlri, PeerId, network_of
 from vrfbgp.operations import Failure
 from vrfbgp.requests import Announce
 
@@ -64,8 +64,10 @@ def places(core: Core) -> dict[str, Place]:
 
 
 def announced(core: Core, network: str) -> list[Announce]:
-    """What the peers of a network were told."""
-    return list(core.announcements.sent.get(network, {}).values())
+    """What the peers of a network are told, those whose session is up: the others get it with their next."""
+    running = core.networks.get(network)
+    works = {peer for peer, session in running.sessions.items() if session.works} if running else set()
+    return [sent for sent in core.announcements.sent.get(network, {}).values() if sent.peer in works]
 
 
 def problem(found: Problem) -> Json:
@@ -118,6 +120,13 @@ def attributes(found: Attributes) -> Json:
         "originator_id": None if found.originator_id is None else str(found.originator_id),
         "cluster_list": [str(cluster) for cluster in found.cluster_list],
     }
+
+
+def prefix_text(family: Family, nlri: Nlri) -> str:
+    """A prefix as it is printed; in a fifth of the time that a value takes."""
+    if family is not Family.IPV4:
+        return str(network_of(family, nlri))
+    return "{}.{}.{}.{}/{}".format(*nlri[1:].ljust(4, b"\0"), nlri[0])
 
 
 _BRACKETS = {1: ("{", "}"), 3: ("(", ")"), 4: ("[", "]")}

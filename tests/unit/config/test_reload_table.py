@@ -88,7 +88,7 @@ EDITS: list[tuple[str, str, str, Any]] = [
     ("BGPPeer", "p", "spec.localASNumber", 65000),
     ("BGPPeer", "p", "spec.externalNetwork", "blue"),
     ("BGPPeer", "p", "spec.sourceAddress", "UseNodeIP"),
-    ("BGPPeer", "p", "spec.sourceIP", "172.16.1.10"),
+    ("BGPPeer", "p", "spec.sourceIP", "172.16.1.11"),
     ("BGPPeer", "p", "spec.password", {"secretKeyRef": {"name": "s", "key": "two"}}),
     ("BGPPeer", "p", "spec.password.secretKeyRef.key", "two"),
     ("BGPPeer", "p", "spec.keepaliveTime", "10s"),

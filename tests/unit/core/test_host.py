@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 
 from tests.unit.core.nodes import host, route
 from vrfbgp.model import MAIN_TABLE, Address, Family, Link
+from vrfbgp.requests import ReadTable
 
 WIDE, NARROW, BESIDE = (
     route(text) for text in ("10.0.0.0/8 dev 3", "10.1.0.0/16 dev 4", "10.1.0.0/16 dev 5")
@@ -35,6 +36,18 @@ def test_p21_the_most_specific_attached_network_is_told_whatever_came_last() -> 
     node.route_seen(route("0.0.0.0/0 dev 3"))
     node.route_gone(WIDE)
     assert devices() == [], "a default route attaches nothing"
+
+
+def test_x3_a_route_that_comes_beside_another_takes_its_place_only_when_that_is_read() -> None:
+    node = host({"eth1": "172.16.1.10/24"})
+    by_gateway = route("10.1.0.0/16 via 172.16.1.7 dev 2")
+    for seen in NARROW, BESIDE, by_gateway:
+        node.route_seen(seen)
+        assert node.covering(THERE, 4), "its network would lose its peers"
+    assert node.covering(THERE, 5)
+    assert node.doubted == {ReadTable(MAIN_TABLE, Family.IPV4)}
+    node.table_read(MAIN_TABLE, Family.IPV4, [BESIDE])
+    assert [connected.ifindex for connected in node.covering(THERE)] == [5]
 
 
 def test_only_the_devices_that_changed_are_told() -> None:

@@ -59,8 +59,10 @@ class Bench:
     def down(self, cause: DownCause = LOST, one: PeerIntent = ONE, epoch: int = 1, now: float = 0.0) -> bool:
         return self.red.session_down(SessionDown(one.id, epoch, cause), now)
 
-    def hear(self, octets: bytes, one: PeerIntent = ONE, epoch: int = 1) -> list[ResetSession]:
-        return self.red.updates(Updates(one.id, epoch, octets))
+    def hear(
+        self, octets: bytes, one: PeerIntent = ONE, epoch: int = 1, now: float = 0.0
+    ) -> list[ResetSession]:
+        return self.red.updates(Updates(one.id, epoch, octets), now)
 
     def announce(self, *prefixes: str, one: PeerIntent = ONE, epoch: int = 1) -> None:
         assert not self.hear(wire.update(prefixes, next_hop=str(one.id.address)), one, epoch)

@@ -38,7 +38,7 @@ def rules(wanted: Intent, usable: dict[str, int] | None = None) -> list[str]:
 
 def test_the_layout_of_the_docs() -> None:
     assert rules(intent(gateway("red", "yellow"), cluster="10.244.0.0/16 fd00::/48")) == [
-        "101: from 10.50.0.2/31 to 10.244.0.0/16 lookup 254",
+        "101: from 10.50.0.2/31 to 10.244.0.0/16 lookup main",
         "102: from 10.50.0.2/31 lookup 500",
         "103: from 10.50.0.2/31 lookup 501",
         "104: from 10.50.0.2/31 unreachable",
@@ -67,7 +67,7 @@ def test_each_range_in_its_family() -> None:
     assert found == [
         "200: from 10.50.0.2/31 lookup 500",
         "201: from 10.50.0.2/31 unreachable",
-        "199: from 2001:db8::/127 to fd00::/48 lookup 254",
+        "199: from 2001:db8::/127 to fd00::/48 lookup main",
         "200: from 2001:db8::/127 lookup 500",
         "201: from 2001:db8::/127 unreachable",
     ]
@@ -75,7 +75,7 @@ def test_each_range_in_its_family() -> None:
 
 def test_an_isolated_gateway_reaches_the_cluster_alone() -> None:
     assert rules(intent(gateway("red", isolated=True), cluster="10.244.0.0/16")) == [
-        "101: from 10.50.0.2/31 to 10.244.0.0/16 lookup 254",
+        "101: from 10.50.0.2/31 to 10.244.0.0/16 lookup main",
         "103: from 10.50.0.2/31 unreachable",
     ]
 

@@ -116,7 +116,7 @@ def test_a_next_hop_that_somebody_elses_route_is_on_stays_with_its_members() -> 
     mine = found((), (TableRead(MAIN_TABLE, V4, (foreign,)),))
     assert (mine.groups, mine.objects) == ((), ())
     assert [kept.id for kept in mine.kept] == [OBJECT, GROUP]
-    assert "10.0.0.0/8 table 254" in mine.kept[1].user
+    assert "10.0.0.0/8 table main" in mine.kept[1].user
     assert mine.empty
 
 

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import socket
+import struct
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from vrfbgp.kernel import scribe, writer
 from vrfbgp.kernel.batch import Encoder
 from vrfbgp.kernel.chunk import Chunk
 from vrfbgp.kernel.netlink import NetlinkSocket, messages
-from vrfbgp.kernel.uapi import NLM_F_ACK
+from vrfbgp.kernel.uapi import NLM_F_ACK, NLMSG_DONE
 from vrfbgp.kernel.writer import Writer, refused
 from vrfbgp.model import Family, RouteKey
 from vrfbgp.operations import AddRoute, AddRoutes, DeleteNexthop, DeleteRoute, Failure, Operation
@@ -167,6 +168,19 @@ def test_answers_that_are_lost_are_told() -> None:
         assert scribe.answered(netlink.fileno(), 2) == (answer(1, errno.EEXIST), errno.EAGAIN)
 
 
+def test_the_end_of_a_dump_is_the_last_answer() -> None:
+    """It is one of another kind than those to a change; what comes behind it belongs to another question."""
+    kernel, netlink = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with kernel, netlink:
+        netlink.setblocking(False)
+        part = struct.pack("=IHHIII", 20, 0xA03, 2, 7, 0, 0)
+        end = struct.pack("=IHHIIi", 20, NLMSG_DONE, 2, 7, 0, 0)
+        for datagram in (part, part + end, b"behind"):
+            kernel.send(datagram)
+        assert scribe.answered(netlink.fileno(), 7) == (part + part + end, 0)
+        assert netlink.recv(10) == b"behind"
+
+
 def test_what_a_dead_daemon_left_is_not_sent() -> None:
     with serving() as process:
         process.put(b"first", 1)
@@ -303,6 +317,25 @@ async def test_no_more_is_made_than_the_process_is_to_be_ahead(desk: Desk) -> No
     assert await desk.told(2) == [Applied(1), Applied(2)]
     async with asyncio.timeout(PATIENCE):
         await desk.writer.idle()
+
+
+@at_a_desk
+async def test_a_route_of_another_table_passes_a_flood_and_is_told_behind_it(desk: Desk) -> None:
+    count = 500_000
+    nlris = [b"\x18" + number.to_bytes(3, "big") for number in range(count)]
+    desk.writer.apply(1, [AddRoutes(500, Family.IPV4, 20000, nlris, [7] * count)])
+    desk.writer.apply(2, [DeleteRoute(RouteKey(501, Family.IPV4, b"\x08\x0a"))])
+    sizes = []
+    for _ in range(count):
+        octets, last = await desk.frame()
+        desk.reply(answer(last))
+        sizes.append(len(octets))
+        if last == count + 1:
+            break
+    alone = sizes.index(min(sizes))
+    assert sum(sizes[:alone]) < 2 * writer.AHEAD, "it waited for what was made before it came, no more"
+    assert alone < len(sizes) - 1
+    assert await desk.told(2) == [Applied(1), Applied(2)]
 
 
 @at_a_desk

@@ -22,6 +22,7 @@ from vrfbgp.fib.delta import Delta
 from vrfbgp.intent import NetworkIntent, PrefixLimit
 from vrfbgp.journal import Journal
 from vrfbgp.model import Family
+from vrfbgp.noroute import no_route_packets, of_ipv6_by
 from vrfbgp.observe import exposition, metrics, names
 from vrfbgp.observe.names import METRICS, Kind
 
@@ -166,9 +167,12 @@ def test_names_are_as_prometheus_wants_them(metric: names.Metric) -> None:
 def test_no_route_packets_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
     (tmp_path / "netstat").write_text("TcpExt: A B\nTcpExt: 1 2\nIpExt: InNoRoutes InX\nIpExt: 42 1\n")
     (tmp_path / "snmp6").write_text("Ip6InReceives  \t9\nIp6InNoRoutes   \t5\n")
-    assert metrics.no_route_packets(tmp_path) == {Family.IPV4: 42, Family.IPV6: 5}
-    assert metrics.no_route_packets(tmp_path / "nowhere") == {}
-    assert Family.IPV4 in metrics.no_route_packets(Path("/proc/self/net"))
+    assert no_route_packets(tmp_path) == {Family.IPV4: 42, Family.IPV6: 5}
+    assert no_route_packets(tmp_path / "nowhere") == {}
+    (tmp_path / "dev_snmp6").mkdir()
+    (tmp_path / "dev_snmp6" / "cali1").write_text("ifIndex \t4\nIp6InNoRoutes   \t7\n")
+    assert of_ipv6_by(["cali1", "gone"], tmp_path) == {"cali1": 7}
+    assert Family.IPV4 in no_route_packets(Path("/proc/self/net"))
 
 
 # -- what is built on them ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import pytest
 from ruamel.yaml import YAML
 from typer.main import get_command
 
+from labs.kubernetes import claims
 from tests.unit.config.reading import HOST
 from vrfbgp import cli
 from vrfbgp.config.load import read
 from vrfbgp.config.resolve import resolve
 from vrfbgp.intent import Intent
+from vrfbgp.model import Family
 
 DIRECTORY = Path(__file__).parents[3] / "config" / "kubernetes"
 SCHEMA = json.loads(Path(__file__).with_name("kubernetes.schema.json").read_text())
@@ -133,6 +136,13 @@ def test_probes_ask_what_there_is_to_ask(pod: Object) -> None:
             assert "hostNetwork" in pod, "the kubelet reaches the loopback of the host alone"
 
 
+def test_a_start_may_take_minutes_and_is_not_ended_for_it(pod: Object) -> None:
+    probe = vrfbgp(pod)["startupProbe"]
+    assert probe["periodSeconds"] == 1, "or an update waits for nothing"
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 300
+    assert "initialDelaySeconds" not in vrfbgp(pod)["livenessProbe"]
+
+
 def test_an_update_replaces_one_pod_at_a_time_and_never_drains(pod: Object) -> None:
     update = DAEMON_SET["spec"]["updateStrategy"]
     assert update == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}
@@ -178,6 +188,36 @@ def test_the_configs_in_them_have_no_problem(tmp_path: Path, files: tuple[str, .
     assert found.enabled
 
 
+def test_the_sidecar_steers_all_of_its_namespace_and_announces_the_gateway_alone(
+    tmp_path: Path,
+) -> None:
+    """What is forwarded has its client's address when it is routed, and an unbound socket has none."""
+    [config] = [one for one in objects(DIRECTORY / "sidecar.yaml") if one["kind"] == "ConfigMap"]
+    (tmp_path / "all.yaml").write_text(config["data"]["all.yaml"])
+    found = resolve(read([tmp_path]).objects, node="gw-0", labels={}, host=HOST)
+    assert isinstance(found, Intent), found
+    ranges = [prefix for gateway in found.gateways for prefix in gateway.ranges]
+    missed = [ip_network("0.0.0.0/0")]
+    for prefix in map(ip_network, map(str, ranges)):
+        assert prefix.prefixlen, "the kernel takes no rule for all sources beside others"
+        missed = [rest for one in missed for rest in without(one, prefix)]
+    assert missed == [ip_network("224.0.0.0/3")]
+    [peer] = found.networks[0].peers
+    rules = peer.filters.exports(Family.IPV4)
+    [own] = [gateway.ranges for gateway in found.gateways if gateway.name == "vrfbgp/red"]
+    assert [(rule.accept, rule.prefix and rule.prefix.network) for rule in rules] == [
+        (True, own[0]),
+        (False, None),
+    ]
+
+
+def without(whole: IPv4Network, part: IPv4Network) -> list[IPv4Network]:
+    """What of a prefix is not in another."""
+    if whole.subnet_of(part):
+        return []
+    return list(whole.address_exclude(part)) if part.subnet_of(whole) else [whole]
+
+
 def test_references_between_the_objects_hold() -> None:
     known = {(one["kind"], one["metadata"]["name"]) for one in objects(*FILES)}
     for found in PODS.values():
@@ -198,3 +238,12 @@ def test_the_version_is_that_of_the_project() -> None:
     }
     assert images == {f"vrfbgp:{__version__}"}
     assert re.fullmatch(r"\d+\.\d+\.\d+", __version__)
+
+
+def test_what_the_cluster_is_asked_is_said_and_what_it_runs_is_what_is_shipped() -> None:
+    """`make kubernetes` prints each claim's docstring, and takes the names of images from the manifests."""
+    found = claims.Claims.all(claims.Claims.__new__(claims.Claims))
+    assert len({claim.__doc__ for claim in found}) == len(found) >= 9
+    assert all(claim.__doc__ for claim in found)
+    named = {one["image"] for pod in PODS.values() for one in containers(pod)}
+    assert named == {claims.image(), claims.gateway_image()}

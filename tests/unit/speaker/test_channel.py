@@ -106,19 +106,19 @@ def test_it_is_full_at_its_limit_and_gives_up_at_its_end(daemon: socket.socket, 
 
 
 def test_commands_come_whole_and_are_answered_by_number(daemon: socket.socket, channel: Channel) -> None:
-    daemon.send(b"1 neighbor 10.0.0.1 announce route 10.0.0.0/8 next-hop self\n2 vrfbgp rel")
+    daemon.send(b"1 withdraw 10.0.0.1 179 10.0.0.0/8\n2 rel")
     [(first, line)] = channel.received()
-    assert line == "neighbor 10.0.0.1 announce route 10.0.0.0/8 next-hop self"
+    assert line == "withdraw 10.0.0.1 179 10.0.0.0/8"
     daemon.send(b"oad\n3 \xff\xfe\n")
     [(second, reload), (third, _)] = channel.received()
-    assert reload == "vrfbgp reload"
+    assert reload == "reload"
     channel.answer_done(first)
-    channel.failure = "no neighbor matching the command"
+    channel.failure = "no peer 10.0.0.1 port 179"
     channel.answer_error(second)
     channel.answer_error(third)
     assert frames(taken(daemon, channel)) == [
         (Kind.ANSWER, 0, 1, b""),
-        (Kind.ANSWER, 0, 2, b"no neighbor matching the command"),
+        (Kind.ANSWER, 0, 2, b"no peer 10.0.0.1 port 179"),
         (Kind.ANSWER, 0, 3, b"not understood"),
     ]
     assert list(channel.received()) == []

@@ -6,7 +6,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from vrfbgp.speaker.compact import fill_gaps, gather
+from vrfbgp.speaker.nursery import GIVE_BACK
 
 
 def outer(start: int) -> Callable[[int], int]:
@@ -42,6 +45,38 @@ def test_a_failure_of_what_runs_leaves_no_profile_function() -> None:
         assert sys.getprofile() is None
     else:
         raise AssertionError("it was swallowed")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="names are immortal there")
+def test_no_name_is_held_by_what_was_looked_up_before() -> None:
+    class Looked:
+        pass
+
+    name = sys.intern("a name that is looked up once in a life")
+    setattr(Looked, name, 1)
+    getattr(Looked, name)
+    looked_up = sys.getrefcount(name)
+    gather(lambda: None)
+    assert sys.getrefcount(name) < looked_up
+
+
+def test_what_was_spooled_is_given_back_while_more_is_there() -> None:
+    script = (
+        "import os\n"
+        "def resident():\n"
+        "    return int(open('/proc/self/statm').read().split()[1]) * os.sysconf('SC_PAGESIZE')\n"
+        "size = 1 << 17\n"
+        "del [b'1' * size for _ in range(2)][:]\n"
+        "before = resident()\n"
+        "spool = [b'1' * size for _ in range(100)]\n"
+        "grown = resident() - before\n"
+        "del spool[:-1]\n"
+        "print(grown > 90 * size, resident() - before < 10 * size)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=GIVE_BACK
+    )
+    assert done.stdout == "True True\n"
 
 
 def test_new_objects_lie_side_by_side() -> None:

@@ -9,11 +9,14 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.unit.speaker.test_render import GOLDEN
 from vrfbgp.speaker.entry import EXABGP_VERSION, SPOOL_VARIABLE, refuse_other_version, spool_limit
+from vrfbgp.speaker.spared import SPARED
 
 
 def test_another_exabgp_is_refused_by_both_names() -> None:
@@ -68,7 +71,7 @@ def test_a_speaker_has_nothing_open_but_its_own(tmp_path: Path) -> None:
     """A channel that another speaker holds open would not end with its daemon."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     config = tmp_path / "one.conf"
-    config.write_text("neighbor 127.0.0.1 { local-address 127.0.0.1; local-as 1; peer-as 1; passive true; }")
+    config.write_text(GOLDEN.replace("connect 179;", "connect 179;\n    passive true;"))
     order = json.dumps({"epoch": 0, "config": str(config)}).encode()
     with contextlib.ExitStack() as until_here:
         until_here.enter_context(ours)
@@ -97,22 +100,34 @@ def test_a_speaker_has_nothing_open_but_its_own(tmp_path: Path) -> None:
         process.communicate(timeout=60)
 
 
-def test_the_process_loads_little(tmp_path: Path) -> None:
-    """30 MB for each of 50 networks: what the daemon alone needs stays out."""
-    script = "import sys, vrfbgp.speaker.session, vrfbgp.speaker.reactor; print('\\n'.join(sys.modules))"
+LOADED = "import sys; from vrfbgp.speaker import entry; entry.load(); print('\\n'.join(sys.modules))"
+
+
+def test_the_process_loads_little() -> None:
+    """What the daemon alone needs stays out, and what ExaBGP would load for nothing."""
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-c", LOADED],
         check=True,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     loaded = set(done.stdout.split())
+    assert set(SPARED) <= loaded, "by what stands in their place"
     assert not loaded & {
+        "asyncio",
+        "exabgp.configuration.configuration",
+        "exabgp.reactor.api.command",
         "jinja2",
+        "pdb",
         "pydantic",
         "pyroute2",
-        "vrfbgp.events",
+        "ssl",
         "vrfbgp.core",
+        "vrfbgp.events",
         "vrfbgp.speaker.process",
     }
+
+
+def test_what_is_spared_is_there_to_be_spared() -> None:
+    assert [name for name in SPARED if find_spec(name) is None] == []

@@ -20,6 +20,7 @@ from vrfbgp.config.last_good import LastGood
 from vrfbgp.control import NotAnswered
 from vrfbgp.events import LinksRead, NexthopsRead, RulesRead, TablesRead
 from vrfbgp.model import Family, Rule
+from vrfbgp.netns import own_namespace
 from vrfbgp.options import DaemonOptions
 from vrfbgp.requests import ReadLinks, ReadNexthops, ReadRules
 from vrfbgp.started import Started
@@ -157,6 +158,34 @@ def test_what_can_not_be_read_ends_it_with_1(kernel: Kernel, monkeypatch: pytest
     done = vrfbgp()
     assert (done.exit_code, done.stdout) == (1, "")
     assert "the kernel can't be read: Operation not permitted" in done.stderr
+
+
+def test_a_daemon_in_another_network_namespace_is_not_judged_by_this_one(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel.scenes = [broken()]
+    monkeypatch.setattr(edge, "daemon_pid", lambda run_dir: 4711)
+    kernel.status = daemon_status(daemon={"network_namespace": 1})
+    done = vrfbgp()
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "nsenter --net=/proc/4711/ns/net" in done.stderr
+    monkeypatch.setattr(edge, "daemon_pid", lambda run_dir: 0)
+    assert "in the daemon's container" in vrfbgp().stderr
+    kernel.status = daemon_status(daemon={"network_namespace": own_namespace()})
+    assert "not-closed" in vrfbgp().stdout
+
+
+def test_where_nothing_of_ours_is_that_is_said_first(kernel: Kernel) -> None:
+    empty = Scene()
+    empty.rules, empty.nexthops, empty.bunches = [], {}, {}
+    kernel.scenes = [empty]
+    assert "Nothing of vrfbgp's is in this network namespace" not in vrfbgp().stdout, "the uplinks are here"
+    empty.links, empty.addresses, empty.routes = {1: LINKS[1]}, (), {}
+    done = vrfbgp()
+    assert done.exit_code == 1
+    assert done.stdout.startswith("Nothing of vrfbgp's is in this network namespace")
+    kernel.status = daemon_status()
+    assert not vrfbgp().stdout.startswith("Nothing of vrfbgp's")
 
 
 # -- which config ------------------------------------------------------------------------------------

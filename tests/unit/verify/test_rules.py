@@ -101,7 +101,7 @@ def test_a_gateway_that_nothing_closes() -> None:
     found = scene.one()
     assert (found.flaw, found.weight) == (Flaw.NOT_CLOSED, Weight.LEAK)
     assert found.subject == "EgressGateway default/red"
-    assert "rule '32766: from all lookup 254'" in found.text
+    assert "rule '32766: from all lookup main'" in found.text
 
 
 def test_closing_a_part_of_the_range_is_not_enough() -> None:

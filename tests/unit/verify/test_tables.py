@@ -189,7 +189,7 @@ def test_a_route_out_of_the_node_in_table_local() -> None:
     scene.routes[LOCAL_TABLE].append(route("105.8.10.1/32", LOCAL_TABLE, FABRIC, 4, metric=0))
     found = scene.one()
     assert (found.flaw, found.weight) == (Flaw.DIVERTED, Weight.LEAK)
-    assert found.subject.startswith("route 105.8.10.1/32 table 255")
+    assert found.subject.startswith("route 105.8.10.1/32 table local")
 
 
 # -- next hops -------------------------------------------------------------------------------------

@@ -1,0 +1,118 @@
+"""The numbers of nf_tables, under the names of linux/netfilter/nf_tables.h and its neighbours."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# linux/netlink.h, linux/netfilter/nfnetlink.h
+NETLINK_NETFILTER: Final = 12
+NFNL_SUBSYS_NFTABLES: Final = 10
+
+# linux/netfilter.h
+NF_INET_POST_ROUTING: Final = 4
+NF_ACCEPT: Final = 1
+
+NFT_MSG_NEWCHAIN: Final = 3
+NFT_MSG_GETCHAIN: Final = 4
+NFT_MSG_NEWRULE: Final = 6
+NFT_MSG_GETRULE: Final = 7
+NFT_MSG_NEWSET: Final = 9
+NFT_MSG_GETSET: Final = 10
+NFT_MSG_NEWSETELEM: Final = 12
+NFT_MSG_GETSETELEM: Final = 13
+NFT_MSG_NEWGEN: Final = 15
+NFT_MSG_GETGEN: Final = 16
+
+NFTA_GEN_ID: Final = 1
+NFTA_CHAIN_TABLE: Final = 1
+NFTA_CHAIN_NAME: Final = 3
+NFTA_CHAIN_HOOK: Final = 4
+NFTA_CHAIN_TYPE: Final = 7
+NFTA_HOOK_HOOKNUM: Final = 1
+NFTA_HOOK_PRIORITY: Final = 2
+NFTA_RULE_TABLE: Final = 1
+NFTA_RULE_CHAIN: Final = 2
+NFTA_RULE_EXPRESSIONS: Final = 4
+NFTA_SET_TABLE: Final = 1
+NFTA_SET_NAME: Final = 2
+NFTA_SET_FLAGS: Final = 3
+NFTA_SET_ELEM_LIST_TABLE: Final = 1
+NFTA_SET_ELEM_LIST_SET: Final = 2
+NFTA_SET_ELEM_LIST_ELEMENTS: Final = 3
+NFTA_SET_ELEM_KEY: Final = 1
+NFTA_SET_ELEM_DATA: Final = 2
+NFTA_SET_ELEM_FLAGS: Final = 3
+NFTA_SET_ELEM_KEY_END: Final = 10
+NFT_SET_INTERVAL: Final = 0x4
+NFT_SET_CONCAT: Final = 0x80
+NFT_SET_ELEM_INTERVAL_END: Final = 0x1
+NFT_SET_ELEM_CATCHALL: Final = 0x2
+
+NFTA_LIST_ELEM: Final = 1
+NFTA_EXPR_NAME: Final = 1
+NFTA_EXPR_DATA: Final = 2
+NFTA_DATA_VALUE: Final = 1
+NFTA_DATA_VERDICT: Final = 2
+NFTA_VERDICT_CODE: Final = 1
+NFTA_VERDICT_CHAIN: Final = 2
+
+NFTA_IMMEDIATE_DREG: Final = 1
+NFTA_IMMEDIATE_DATA: Final = 2
+NFTA_BITWISE_SREG: Final = 1
+NFTA_BITWISE_DREG: Final = 2
+NFTA_BITWISE_MASK: Final = 4
+NFTA_BITWISE_XOR: Final = 5
+NFTA_BITWISE_OP: Final = 6
+NFTA_CMP_SREG: Final = 1
+NFTA_CMP_OP: Final = 2
+NFTA_CMP_DATA: Final = 3
+NFTA_RANGE_SREG: Final = 1
+NFTA_RANGE_OP: Final = 2
+NFTA_RANGE_FROM_DATA: Final = 3
+NFTA_RANGE_TO_DATA: Final = 4
+NFTA_LOOKUP_SET: Final = 1
+NFTA_LOOKUP_SREG: Final = 2
+NFTA_LOOKUP_DREG: Final = 3
+NFTA_LOOKUP_FLAGS: Final = 5
+NFT_LOOKUP_F_INV: Final = 1
+NFTA_PAYLOAD_DREG: Final = 1
+NFTA_PAYLOAD_BASE: Final = 2
+NFTA_PAYLOAD_OFFSET: Final = 3
+NFTA_PAYLOAD_LEN: Final = 4
+NFT_PAYLOAD_NETWORK_HEADER: Final = 1
+NFTA_META_DREG: Final = 1
+NFTA_META_KEY: Final = 2
+NFTA_META_SREG: Final = 3
+NFT_META_MARK: Final = 3
+NFT_META_OIF: Final = 5
+NFT_META_OIFNAME: Final = 7
+NFT_META_NFPROTO: Final = 15
+NFTA_CT_DREG: Final = 1
+NFTA_CT_KEY: Final = 2
+NFT_CT_STATE: Final = 0
+NFT_CT_STATUS: Final = 2
+NFTA_FIB_DREG: Final = 1
+NFTA_FIB_RESULT: Final = 2
+NFTA_FIB_FLAGS: Final = 3
+NFT_FIB_RESULT_ADDRTYPE: Final = 3
+NFTA_FIB_F_SADDR: Final = 1
+NFTA_FIB_F_DADDR: Final = 2
+NFTA_NAT_TYPE: Final = 1
+NFT_NAT_SNAT: Final = 0
+NFT_REG_1: Final = 1
+NFT_REG_4: Final = 4
+NFT_REG32_00: Final = 8
+
+# linux/netfilter/nf_tables_compat.h
+NFTA_TARGET_NAME: Final = 1
+NFTA_TARGET_REV: Final = 2
+NFTA_TARGET_INFO: Final = 3
+
+# linux/netfilter/xt_addrtype.h, xt_conntrack.h
+XT_ADDRTYPE_INVERT_SOURCE: Final = 1
+XT_ADDRTYPE_INVERT_DEST: Final = 2
+XT_CONNTRACK_STATE: Final = 1
+
+# linux/netfilter/ipset/ip_set.h
+IPSET_INV_MATCH: Final = 1
+IPSET_DIM_ONE_SRC: Final = 2
