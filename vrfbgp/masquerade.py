@@ -13,12 +13,14 @@ from ipaddress import ip_address, summarize_address_range
 from vrfbgp.intent import GatewayIntent, Intent, Problem, Reason, Severity
 from vrfbgp.model import Family, IPNetwork
 from vrfbgp.netfilter import spans
-from vrfbgp.netfilter.nat import Name, Nat
+from vrfbgp.netfilter.nat import IPSET, Name, Nat
 from vrfbgp.netfilter.postrouting import Packets, Translated, translated
 from vrfbgp.netfilter.spans import Spans
 
 Uplinks = Mapping[str, Mapping[str, int]]
 """By network: its devices' names, with their indices."""
+_CALICO = "cali-"
+"""How all chains begin that Calico's Felix makes by iptables."""
 _SHOWN = 3
 """So many ranges are named, and the number of the others."""
 _NEVER_LEAVE = {Family.IPV4: ((0xE0000000, 0xFFFFFFFF),), Family.IPV6: ((0xFF << 120, (1 << 128) - 1),)}
@@ -83,12 +85,18 @@ def _of_gateway(
         for device, of_device in found.items():
             for one in of_device:
                 part = spans.both(one.packets.sources, own)
-                if part and bool(one.packets.doubt) is not certain:
+                if part and bool(one.packets.doubt) is not certain and not _is_told_of_pools(one):
                     by_rule.setdefault((one.chain, one.number), []).append((device, one, part))
         if by_rule:
             break
     for cases in list(by_rule.values())[: None if certain else 1]:
         yield _problem(gateway, family, cases)
+
+
+def _is_told_of_pools(found: Translated) -> bool:
+    """Calico's own chain asks an ipset of pools with natOutgoing: which these are, the config says better."""
+    by_set = any(word.startswith(("match set", f"set {IPSET}")) for word in found.packets.doubt)
+    return by_set and found.chain.name.startswith(_CALICO)
 
 
 def _problem(gateway: GatewayIntent, family: Family, cases: list[tuple[str, Translated, Spans]]) -> Problem:
@@ -111,7 +119,7 @@ def _problem(gateway: GatewayIntent, family: Family, cases: list[tuple[str, Tran
 
 def _remedy(found: Translated, ranges: list[IPNetwork], devices: list[str]) -> str:
     base, version = found.base, ranges[0].version
-    if found.chain.name.startswith("cali-") or base.table == "calico":
+    if found.chain.name.startswith(_CALICO) or base.table == "calico":
         return "Calico made it: set natOutgoing of the IPPool that holds it to false"
     commands = []
     for range_ in ranges[:_SHOWN]:

@@ -34,6 +34,7 @@ from tests.netns.sparrow import (
 )
 from tests.netns.test_verify import verify
 from tests.netns.world import World
+from vrfbgp.rib.nexthops import MOST_LEARNED
 
 HOST, ASN = 66, 65066
 MILLION = 1_000_000
@@ -170,21 +171,26 @@ def test_x24_attribute_sets_without_number(world: World, foe: Soloist) -> None:
 
 
 def test_x24_next_hops_without_number(world: World, foe: Soloist) -> None:
-    """All of the subnet, and thousands beyond it."""
+    """All of the subnet, and thousands beyond it, which a learned route leads to, and flaps."""
+    far = 5000
+    cover = encoded(["198.18.0.0/15"])
     with Bystander(world):
         for number in range(256):
             foe.send(announcing(numbered(number, number + 1), world.red.address(number), ASN))
-        for number in range(256, 5000):
+        for number in range(256, 256 + far):
             hop = f"198.18.{number >> 8}.{number & 255}"
             foe.send(announcing(numbered(number, number + 1), hop, ASN))
-        wait_received(world, foe, 5000)
+        wait_received(world, foe, 256 + far)
         # Not by the network's and the broadcast address, nor by our own.
         assert sum(line.startswith("20.0.") for line in standing(world)) == 253
-        assert of_foe(world, foe)["unusable"] == {
-            "next-hop-no-host": 2,
-            "next-hop-local": 1,
-            "next-hop-unresolved": 5000 - 256,
-        }
+        never = {"next-hop-no-host": 2, "next-hop-local": 1, "next-hop-too-many": far - MOST_LEARNED}
+        assert of_foe(world, foe)["unusable"] == {"next-hop-unresolved": MOST_LEARNED, **never}
+        for _ in range(20):
+            foe.send(announcing(cover, foe.address, ASN))
+            foe.send(withdrawing(cover))
+        foe.send(announcing(cover, foe.address, ASN))
+        wait_for(lambda: of_foe(world, foe)["unusable"] == never, describe="they are led to")
+        wait_received(world, foe, 257 + far)
 
 
 def test_x24_routes_and_sessions_that_flap(world: World, foe: Soloist) -> None:

@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from pyroute2.ipset import IPSet
 
 from labs.netns.topology import SCRIPTS, SERVER
 from tests.netns.world import RED, World
@@ -62,6 +63,10 @@ IPTABLES = [
     ("-m mark --mark 0x4000/0x4000 -j MASQUERADE", NO),
     ("-m addrtype --dst-type LOCAL -j MASQUERADE", NO),
     ("! -s 10.50.0.0/16 -j MASQUERADE", NO),
+    ("-m set --match-set pools src -m set ! --match-set cluster dst -j MASQUERADE", CERTAIN),
+    ("-m set --match-set cluster src -j MASQUERADE", NO),
+    ("-m set ! --match-set pools src -j MASQUERADE", NO),
+    ("-m set --match-set pools src,dst -j MASQUERADE", PERHAPS),
 ]
 
 
@@ -100,6 +105,15 @@ def need(*tools: str) -> None:
             pytest.skip(f"{tool} is not installed")
 
 
+def make_ipsets() -> None:
+    """As Calico's: one of pools that are masqueraded, one of all that is the cluster's."""
+    with IPSet() as ipsets:
+        for name, *networks in ("pools", "10.60.0.0/16", "10.50.0.0/24"), ("cluster", "10.48.0.0/16"):
+            ipsets.create(name, stype="hash:net")
+            for one in networks:
+                ipsets.add(name, one, etype="net")
+
+
 def test_what_is_foretold_of_nft_rules_is_what_the_server_sees(working: World) -> None:
     need("nft")
     for rules, expected in NFT:
@@ -113,6 +127,7 @@ def test_what_is_foretold_of_nft_rules_is_what_the_server_sees(working: World) -
 
 def test_what_is_foretold_of_rules_of_iptables_is_what_the_server_sees(working: World) -> None:
     need("iptables-nft")
+    working.node.inside(make_ipsets)
     for rule, expected in IPTABLES:
         working.node.run("iptables-nft", "-t", "nat", "-A", "POSTROUTING", *rule.split())
         assert foretold(working) is expected, rule

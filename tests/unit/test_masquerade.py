@@ -120,9 +120,16 @@ def test_the_remedy_is_by_who_made_the_chain(base: Name, command: str) -> None:
 def test_the_remedy_for_what_calico_makes_is_in_its_pool() -> None:
     base = Name("ip", "nat", "POSTROUTING")
     jump = (Decide(Verdict.JUMP, "cali-nat-outgoing"),)
-    red = problems(nat(jump, base=base, cali_nat_outgoing=((Asked("match set"), MASQUERADE),)))[0]
+    red = problems(nat(jump, base=base, cali_nat_outgoing=((Asked("limit"), MASQUERADE),)))[0]
     assert red.severity is Severity.NOTICE
     assert red.text.endswith("Calico made it: set natOutgoing of the IPPool that holds it to false")
+
+
+def test_what_calico_decides_by_an_ipset_of_pools_is_told_of_the_pools_alone() -> None:
+    jump = (Decide(Verdict.JUMP, "cali-nat-outgoing"),)
+    by_set = (Asked("match set"), MASQUERADE)
+    assert problems(nat(jump, cali_nat_outgoing=(by_set,))) == []
+    assert problems(nat(jump, (Decide(Verdict.JUMP, "own"),), cali_nat_outgoing=(by_set,), own=(by_set,)))
 
 
 def test_ipv6_has_its_own_words() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from vrfbgp.config.findings import Findings, degrading
 from vrfbgp.config.node import NodeIdentity
 from vrfbgp.config.objects import Entry, Objects
-from vrfbgp.config.ranges import collapse, overlaps, without
+from vrfbgp.config.ranges import overlaps, sources, without
 from vrfbgp.config.schema.gateway import EgressGateway
 from vrfbgp.config.schema.pool import IPPool
 from vrfbgp.intent import GatewayIntent, Problem, Reason
@@ -35,7 +35,7 @@ def gateways_of(objects: Objects, node: NodeIdentity, findings: Findings) -> tup
         draft = _draft(entry, objects, findings)
         first = drafts.setdefault(entry.full_name, draft)
         if first is not draft:
-            first.ranges = collapse((*first.ranges, *draft.ranges))
+            first.ranges = sources((*first.ranges, *draft.ranges))
             first.reasons += draft.reasons
     _isolate_overlapping(list(drafts.values()), findings)
     _tell_masqueraded(drafts, objects, findings)
@@ -89,7 +89,7 @@ def pools_used(objects: Objects) -> Iterator[Entry[IPPool]]:
 def _draft(entry: Entry[EgressGateway], objects: Objects, findings: Findings) -> _Draft:
     spec = entry.model.spec
     reasons: list[Problem] = []
-    ranges = collapse(_ranges(entry, objects, reasons))
+    ranges = sources(_ranges(entry, objects, reasons))
     networks = tuple(dict.fromkeys(name for name in spec.external_networks if name))
     if not networks and not entry.broken:
         text = "It has no externalNetworks, so its traffic is left alone: name the networks that it reaches."

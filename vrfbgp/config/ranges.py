@@ -23,6 +23,16 @@ def collapse(prefixes: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
     return (*v4, *v6)
 
 
+def sources(prefixes: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
+    """As `collapse`, of prefixes that a rule can have as its source.
+
+    A prefix of length 0 is none to the kernel, whose rule then asks for no source at all, and is taken for
+    another one that exists (fib_rules.c, rule_exists): the two halves of it serve.
+    """
+    collapsed = collapse(prefixes)
+    return tuple(part for one in collapsed for part in ([one] if one.prefixlen else one.subnets()))
+
+
 def without(prefixes: Iterable[IPNetwork], removed: Iterable[IPNetwork]) -> tuple[IPNetwork, ...]:
     """What is left of some prefixes when others are taken out of them."""
     left = list(prefixes)

@@ -341,6 +341,7 @@ class Reconciler:
             unconfirmed=self._unconfirmed,
             tables=self.tables,
             hold=self.hold_rules,
+            partial=self.keep_left,
             drained=self.drained,
             moved=self.moves.tables,
         )

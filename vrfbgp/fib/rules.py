@@ -11,7 +11,8 @@ the gateway, all the others before it.
 
 A rule that leads into a table which a network has now, and is none of its gateway's any more,
 goes before any route or rule is made: its packets are unreachable for a moment, and never in that network.
-While it can't go, as the rules are being read or the kernel refuses it, that table stays as it is.
+Until it is known to be gone, as it can't go while the rules are being read and the kernel may refuse it,
+that table stays as it is.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class RuleChanges:
     going: list[Rule] = field(default_factory=list)
     """To be deleted when all that comes in their place stands."""
     misled: frozenset[int] = frozenset()
-    """Tables into which a rule misleads that can't be deleted now: nothing is to change there."""
+    """Tables into which a rule misleads that is not known to be gone: nothing is to change there."""
 
 
 def changes(
@@ -50,6 +51,7 @@ def changes(
     unconfirmed: Collection[Rule],
     tables: Set[int],
     hold: bool,
+    partial: bool = False,
     drained: Set[Rule] | None = None,
     moved: Mapping[int, int] = NOWHERE,
 ) -> RuleChanges:
@@ -57,12 +59,13 @@ def changes(
 
     `may_touch` tells which rules may be written now, `unconfirmed` holds rules of which an addition or
     deletion was handed out and not acknowledged, `tables` those that networks have now. With `hold` nothing
-    is deleted. `drained` are rules that would be wanted if the node were not drained (None: it isn't): no
-    other network's, they go when their gateway is known to be closed; all that steer do then, also on
-    `hold`, if it is closed already. `moved` tells of tables that networks had before, which they have now.
+    is deleted, and with `partial` it won't be, as the config doesn't tell all. `drained` are rules that would
+    be wanted if the node were not drained (None: it isn't): no other network's, they go when their gateway is
+    known to be closed; all that steer do then, also on `hold`, if it is closed already. `moved` tells of
+    tables that networks had before, which they have now.
     """
     result = RuleChanges()
-    if not len(rules):
+    if not len(rules) and not unconfirmed:
         return result
     every = [(rule, desired) for rule, desired, _ in rules.pending()]
     pending = [(rule, desired) for rule, desired in every if may_touch(rule)]
@@ -75,9 +78,10 @@ def changes(
     def misleads(rule: Rule) -> bool:
         return steers(rule) and rule.table in tables and role(rule) not in led
 
-    if not hold:
-        stuck = {rule for rule, desired in every if not desired} - {rule for rule, _ in pending}
-        result.misled = frozenset(rule.table for rule in stuck if misleads(rule))
+    leaving = {rule for rule, desired in every if not desired}
+    leaving.update(rule for rule in unconfirmed if rule not in rules.desired)
+    if not partial:
+        result.misled = frozenset(rule.table for rule in leaving if misleads(rule))
     actual = [rule for rule, _ in rules.actual_items()]
     closed = {rule.src for rule in actual if closes(rule)}
     coming = [rule for rule in rules.desired if rule in unconfirmed or not rules.settled((rule,))]
@@ -98,8 +102,6 @@ def changes(
     awaited = {role(rule) for rule in coming}
     opened = {rule.src for rule in coming if closes(rule)}
     closed = {rule.src for rule in rules.desired if closes(rule)}
-    leaving = {rule for rule, desired in every if not desired}
-    leaving.update(rule for rule in unconfirmed if rule not in rules.desired)
     shutting = {rule.src for rule in leaving if closes(rule)} & closed if not hold else set()
     steered = {rule.src for rule in leaving if not closes(rule)} - closed
     for rule in gone:

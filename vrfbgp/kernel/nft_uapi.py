@@ -112,3 +112,7 @@ NFTA_TARGET_INFO: Final = 3
 XT_ADDRTYPE_INVERT_SOURCE: Final = 1
 XT_ADDRTYPE_INVERT_DEST: Final = 2
 XT_CONNTRACK_STATE: Final = 1
+
+# linux/netfilter/ipset/ip_set.h
+IPSET_INV_MATCH: Final = 1
+IPSET_DIM_ONE_SRC: Final = 2

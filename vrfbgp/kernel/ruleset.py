@@ -2,7 +2,7 @@
 
 Of a node with ten thousand services nearly all chains have nothing to do with that. So the chains are listed,
 and rules are read only of those of type nat at hook postrouting, and of whatever these jump to. Nothing is
-read while the ruleset's generation is the one of the last time.
+read while the ruleset's generation is the one of the last time, but ipsets, which have none.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import os
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 
-from vrfbgp.kernel import nft
+from vrfbgp.kernel import ipset, nft
 from vrfbgp.kernel import nft_uapi as uapi
 from vrfbgp.kernel.attributes import attributes, packed
 from vrfbgp.kernel.netlink import messages, refusal
 from vrfbgp.kernel.uapi import NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR
-from vrfbgp.netfilter.nat import Decide, Element, Lookup, Name, Nat, Rule
+from vrfbgp.netfilter.nat import IPSET, Decide, Element, Lookup, Name, Nat, Rule
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class Ruleset:
             for _ in range(_TRIES):
                 generation = await self._current()
                 if generation == self._generation:
+                    await self._ipsets_anew()
                     break
                 with contextlib.suppress(Interrupted):
                     found = await self._anew()
@@ -67,6 +69,14 @@ class Ruleset:
                 )
             self._mute = True
         return self._nat
+
+    async def _ipsets_anew(self) -> None:
+        """Read again what changes without another generation."""
+        sets = {name: held for name, held in self._nat.sets.items() if not name.name.startswith(IPSET)}
+        for name in self._nat.sets.keys() - sets.keys():
+            await self._look_up(name, sets)
+        if sets != self._nat.sets:
+            self._nat = replace(self._nat, sets=sets)
 
     async def _current(self) -> bytes:
         """The generation: each change of anything in nf_tables makes another."""
@@ -98,6 +108,11 @@ class Ruleset:
     async def _look_up(self, name: Name, sets: dict[Name, tuple[Element, ...]]) -> None:
         """Read a set, unless it was, or is of a kind that is not understood."""
         if name in sets:
+            return
+        if name.name.startswith(IPSET):
+            with contextlib.suppress(OSError):
+                if (held := await ipset.read(self._ask, int(name.name.removeprefix(IPSET)))) is not None:
+                    sets[name] = held
             return
         family = _FAMILIES[name.family]
         body = _named(uapi.NFTA_SET_TABLE, name.table) + _named(uapi.NFTA_SET_NAME, name.name)

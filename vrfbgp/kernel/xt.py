@@ -5,11 +5,25 @@ from __future__ import annotations
 from struct import Struct
 
 from vrfbgp.kernel.nft_uapi import (
+    IPSET_DIM_ONE_SRC,
+    IPSET_INV_MATCH,
     XT_ADDRTYPE_INVERT_DEST,
     XT_ADDRTYPE_INVERT_SOURCE,
     XT_CONNTRACK_STATE,
 )
-from vrfbgp.netfilter.nat import Asked, Compare, Compared, Expression, Field, Load, MarkSet, Mask, Translate
+from vrfbgp.netfilter.nat import (
+    IPSET,
+    Asked,
+    Compare,
+    Compared,
+    Expression,
+    Field,
+    Load,
+    Lookup,
+    MarkSet,
+    Mask,
+    Translate,
+)
 
 REGISTER = 8
 """Any: a match has nothing to do with those around it."""
@@ -18,6 +32,8 @@ _ADDRTYPE = Struct("=HHI")
 """struct xt_addrtype_info_v1 (linux/netfilter/xt_addrtype.h)."""
 _MARK = Struct("=4s4sB")
 """struct xt_mark_mtinfo1 (linux/netfilter/xt_mark.h)."""
+_SET = Struct("=HBB")
+"""struct xt_set_info (linux/netfilter/xt_set.h); behind it, conditions on counters and flags."""
 _CONNTRACK = Struct("=146xHHH")
 """The flags, the inverted flags and the states of struct xt_conntrack_mtinfo2 and 3."""
 _LOCAL = 1 << 2
@@ -39,6 +55,12 @@ def match(name: str, revision: int, info: bytes) -> list[Expression]:
                 Mask(REGISTER, REGISTER, mask, bytes(4)),
                 Compare(REGISTER, Compared.NEQ if inverted else Compared.EQ, value),
             ]
+        case "set", 1 | 2 | 3 | 4 if len(info) >= _SET.size and not any(info[_SET.size :]):
+            index, dimensions, flags = _SET.unpack_from(info)
+            if dimensions == 1:
+                field = Field.SOURCE if flags & IPSET_DIM_ONE_SRC else Field.DESTINATION
+                lookup = Lookup(REGISTER, f"{IPSET}{index}", bool(flags & IPSET_INV_MATCH))
+                return [Load(REGISTER, field), lookup]
         case "addrtype", 1 if len(info) >= _ADDRTYPE.size:
             source, destination, flags = _ADDRTYPE.unpack_from(info)
             holds = _both(

@@ -17,6 +17,8 @@ class Field(Enum):
     """What is loaded into a register, in the words of nft(8)."""
 
     NETWORK_HEADER = "ip"
+    SOURCE = "ip saddr"
+    DESTINATION = "ip daddr"
     DEVICE_INDEX = "oif"
     DEVICE_NAME = "oifname"
     MARK = "mark"
@@ -128,6 +130,9 @@ class Translate:
 
     word: str
 
+
+IPSET = "ipset "
+"""Before the index of a set that is not nf_tables' own, in place of a name."""
 
 Expression = Load | Mask | Compare | Between | Lookup | Asked | MarkSet | Decide | Translate
 Rule = tuple[Expression, ...]

@@ -216,6 +216,9 @@ class _Walk:
                 for destination, offset in ((False, first), (True, first + bits // 8)):
                     if load.offset == offset and 0 < load.length <= bits // 8:
                         return Address(destination, bits, load.length, (1 << 8 * load.length) - 1)
+            case Field.SOURCE | Field.DESTINATION:
+                bits = self._family.bits
+                return Address(load.field is Field.DESTINATION, bits, bits // 8, (1 << bits) - 1)
             case Field.SOURCE_TYPE | Field.DESTINATION_TYPE:
                 return NotLocal()
             case known if known in self._known:
@@ -257,14 +260,19 @@ def _split(packets: Iterable[Packets], within: Within) -> tuple[list[Packets], l
     outside: list[Packets] = []
     for some in packets:
         own = some.destinations if within.destination else some.sources
-        for place, part in ((inside, both(own, within.spans)), (outside, without(own, within.spans))):
-            if part == own:
-                place.append(some)
-            elif part and within.destination:
-                place.append(replace(some, destinations=part))
-            elif part:
-                place.append(replace(some, sources=part))
+        part = both(own, within.spans)
+        if part == own:
+            inside.append(some)
+        elif not part:
+            outside.append(some)
+        else:
+            inside.append(_narrowed(some, within.destination, part))
+            outside.append(_narrowed(some, within.destination, without(own, part)))
     return inside, outside
+
+
+def _narrowed(packets: Packets, destination: bool, part: Spans) -> Packets:
+    return replace(packets, destinations=part) if destination else replace(packets, sources=part)
 
 
 def _number(value: int) -> bytes:

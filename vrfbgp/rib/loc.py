@@ -8,7 +8,7 @@ and so does a learned route that leads to a next hop of others: those follow whe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from vrfbgp.model import Family, IPAddress, Nlri, Path, PeerId
 from vrfbgp.rib.adj_in import AdjRibIn
@@ -38,6 +38,8 @@ class LocRib:
         """The one that was asked for last: UPDATEs of a peer come one after the other."""
         self._changed: dict[Family, set[Nlri]] = {family: set() for family in Family}
         """Prefixes whose paths changed, if a next hop may be resolved by them."""
+        self._moved = 0
+        """Prefixes that were announced anew or went while next hops wait for others to go."""
 
     @property
     def reach(self) -> Reach:
@@ -58,7 +60,7 @@ class LocRib:
     ) -> None:
         self.adj(peer, family).announce(nlris, path, policy)
         if self.next_hops.recursive:
-            self._changed[family].update(nlris)
+            self._note(family, nlris)
 
     def withdraw(self, peer: PeerId, family: Family, nlris: Sequence[Nlri]) -> None:
         self.adj(peer, family).withdraw(nlris)
@@ -124,6 +126,10 @@ class LocRib:
             for nlris in self._changed.values():
                 nlris.clear()
             self._resolve_again(touched)
+        if self._moved * 8 > sum(map(len, self.tables.values())):
+            # Only then, as all paths are looked at.
+            self._moved = 0
+            self._resolve_again(self.next_hops.relieved())
         return [change for table in self.tables.values() for change in table.take()]
 
     def choose_again(self) -> None:
@@ -170,9 +176,11 @@ class LocRib:
 
     # -- within --
 
-    def _note(self, family: Family, nlris: Iterable[Nlri]) -> None:
+    def _note(self, family: Family, nlris: Collection[Nlri]) -> None:
         if self.next_hops.recursive:
             self._changed[family].update(nlris)
+        if self.next_hops.crowded:
+            self._moved += len(nlris)
 
     def _resolve_again(self, next_hops: Iterable[IPAddress] | None = None) -> None:
         answers = self.next_hops.again(next_hops)

@@ -3,6 +3,9 @@
 Learned routes may have a part in that (iBGP): a next hop is then looked up among the learned prefixes whose
 own paths need no other, and again whenever one of these changes. While no next hop in use is of that kind,
 nobody needs to know which prefixes changed (`recursive`).
+
+Every one of that kind has to be resolved again when one learned route flaps that covers them all, and a peer
+may make up any number. So there are at most `MOST_LEARNED`; the rest waits for others to go.
 """
 
 from __future__ import annotations
@@ -16,6 +19,10 @@ from vrfbgp.rib.reach import Hop, Reach, Resolution, Resolved, covering, directl
 from vrfbgp.rib.refusal import Refusal
 
 PRUNE_AT = 10_000
+MOST_LEARNED = 2048
+"""Next hops that are looked up among learned routes: 0.15 s of work for one withdrawal. A network has one for
+each of its border routers."""
+CROWDED_OUT = Resolved(Refusal.NEXT_HOP_TOO_MANY, False)
 
 
 class NextHops:
@@ -39,6 +46,10 @@ class NextHops:
         self._in_use = in_use
         self._on_pruned = on_pruned
         self._resolved: dict[IPAddress, Resolved] = {}
+        self._learned = 0
+        """How many of them are looked up among learned routes."""
+        self.crowded = False
+        """Some had no room."""
         self._prune_at = PRUNE_AT
 
     def hops(self, path: Path) -> Resolution:
@@ -47,7 +58,8 @@ class NextHops:
         resolved = self._resolved.get(next_hop)
         if resolved is None:
             self._prune()
-            resolved = self._resolved[next_hop] = resolve(next_hop, self.reach, self._directly)
+            resolved = self._resolved[next_hop] = self._resolve(next_hop, self._learned < MOST_LEARNED)
+            self._learned += resolved.learned
             self.recursive |= resolved.learned
         return resolved.hops
 
@@ -69,13 +81,27 @@ class NextHops:
     def again(self, next_hops: Iterable[IPAddress] | None = None) -> dict[IPAddress, Resolved]:
         """The answers that are others by now, of these or of all; `adopt` has them count."""
         asked = list(self._resolved) if next_hops is None else next_hops
-        answers = {next_hop: resolve(next_hop, self.reach, self._directly) for next_hop in asked}
-        return {next_hop: now for next_hop, now in answers.items() if now != self._resolved[next_hop]}
+        answers, room = {}, MOST_LEARNED - self._learned
+        for next_hop in asked:
+            known = self._resolved[next_hop]
+            now = self._resolve(next_hop, known.learned or room > 0)
+            room += known.learned - now.learned
+            if now != known:
+                answers[next_hop] = now
+        return answers
+
+    def relieved(self) -> list[IPAddress]:
+        """Those that had no room and have it now, after the ones that nobody uses any more were forgotten."""
+        self._forget_unused()
+        room = max(0, MOST_LEARNED - self._learned)
+        waiting = [next_hop for next_hop, resolved in self._resolved.items() if resolved is CROWDED_OUT]
+        self.crowded = len(waiting) > room
+        return waiting[:room]
 
     def adopt(self, answers: Mapping[IPAddress, Resolved]) -> None:
         """Answer so from now on."""
         self._resolved.update(answers)
-        self.recursive = any(resolved.learned for resolved in self._resolved.values())
+        self._count()
 
     def __len__(self) -> int:
         return len(self._resolved)
@@ -94,11 +120,24 @@ class NextHops:
             hops.update(dict.fromkeys(answer))
         return tuple(hops) or Refusal.NEXT_HOP_LOOP
 
+    def _resolve(self, next_hop: IPAddress, may_learn: bool) -> Resolved:
+        if may_learn or directly(next_hop, self.reach) is not None:
+            return resolve(next_hop, self.reach, self._directly)
+        self.crowded = True
+        return CROWDED_OUT
+
+    def _count(self) -> None:
+        self._learned = sum(resolved.learned for resolved in self._resolved.values())
+        self.recursive = self._learned > 0
+
     def _prune(self) -> None:
         """Forget next hops that nobody uses: a peer may make up ever new ones."""
-        if len(self._resolved) < self._prune_at:
-            return
+        if len(self._resolved) >= self._prune_at:
+            self._forget_unused()
+
+    def _forget_unused(self) -> None:
         used = self._in_use()
         self._resolved = {nh: resolved for nh, resolved in self._resolved.items() if nh in used}
+        self._count()
         self._prune_at = max(PRUNE_AT, 2 * len(self._resolved))
         self._on_pruned()

@@ -85,7 +85,10 @@ def directly(address: IPAddress, reach: Reach) -> Resolution | None:
     if address in reach.local:
         return Refusal.NEXT_HOP_LOCAL
     ways = reach.ways.get(Family.of(address), {})
-    for nlri in covering(address):
+    # Mostly they are a few: what else covers the address need not be made up.
+    few = len(ways) <= address.max_prefixlen
+    lengths = sorted({nlri[0] for nlri in ways} - {0}, reverse=True) if few else None
+    for nlri in covering(address, lengths):
         if nlri in ways:
             return _through(nlri, ways[nlri], address, reach)
     return None

@@ -18,6 +18,8 @@ class Refusal(StrEnum):
     NEXT_HOP_LINK_DOWN = "next-hop-link-down"
     NEXT_HOP_LOOP = "next-hop-loop"
     """Only learned routes that need one themselves lead to the next hop; perhaps this very one."""
+    NEXT_HOP_TOO_MANY = "next-hop-too-many"
+    """Only a learned route could lead to the next hop, and too many others are of that kind."""
     NEXT_HOP_NO_HOST = "next-hop-no-host"
     """The next hop is the network or broadcast address of the subnet that it is in."""
     NEXT_HOP_REFUSED = "next-hop-refused"
@@ -46,6 +48,8 @@ REMEDIES = {
     Refusal.NEXT_HOP_OFF_UPLINK: "routes leave by the network's own uplinks only; check the peer's next hop",
     Refusal.NEXT_HOP_LINK_DOWN: "bring the link up; the route returns by itself",
     Refusal.NEXT_HOP_LOOP: "let the peer announce a next hop on an uplink, or a route to it whose own is",
+    Refusal.NEXT_HOP_TOO_MANY: "let the peers announce themselves as next hop, or one on an uplink; there is "
+    "room again when others go",
     Refusal.NEXT_HOP_NO_HOST: "let the peer announce the address of a router as next hop",
     Refusal.NEXT_HOP_REFUSED: "the log has the kernel's words (kernel.refused); check the peer's next hop",
     Refusal.NEXT_HOP_LOCAL: "the peer sends our own address as next hop; check its next-hop-self",

@@ -23,8 +23,8 @@ from vrfbgp.model import NO_ROUTE, Chosen, Family, Nlri, Path, PeerId
 
 UNLIMITED = sys.maxsize
 """Of numbers of prefixes."""
-_LONGEST_RUN = 4096
-"""Prefixes."""
+_LONGEST_RUN, _SHORT_RUN = 4096, 16
+"""Prefixes. A run is also looked for behind a short one: announcements and withdrawals may take turns."""
 
 
 class Contested(tuple[Any, ...]):
@@ -263,10 +263,18 @@ class Table(Mapping[Nlri, Chosen]):
     def _tell(self, nlris: list[Nlri], before: Chosen, now: Chosen) -> None:
         if before is now:
             return
-        if self._changes:
-            last = self._changes[-1]
+        changes = self._changes
+        if changes:
+            last = changes[-1]
             if last.now is now and last.before is before and len(last.nlris) < _LONGEST_RUN:
                 last.nlris.extend(nlris)
                 return
+            if len(changes) > 1 and len(last.nlris) <= _SHORT_RUN:
+                other = changes[-2]
+                alike = other.now is now and other.before is before and len(other.nlris) < _LONGEST_RUN
+                # What took the last step, too, takes this one behind it.
+                if alike and not any(nlri in last.nlris for nlri in nlris):
+                    other.nlris.extend(nlris)
+                    return
         if now != before:
-            self._changes.append(Change(self.family, nlris.copy(), before, now))
+            changes.append(Change(self.family, nlris.copy(), before, now))

@@ -144,6 +144,7 @@ _TEXTS = {
     Refusal.NEXT_HOP_OFF_UPLINK: "its next hop {next_hop} is behind a device that is no uplink of {network}",
     Refusal.NEXT_HOP_LINK_DOWN: "the link to its next hop {next_hop} is down",
     Refusal.NEXT_HOP_LOOP: "only routes that need another learned route lead to its next hop {next_hop}",
+    Refusal.NEXT_HOP_TOO_MANY: "only a learned route could lead to its next hop {next_hop}, as to too many",
     Refusal.NEXT_HOP_NO_HOST: "its next hop {next_hop} is the network or broadcast address of its subnet",
     Refusal.NEXT_HOP_REFUSED: "the kernel would not have its next hop {next_hop}",
     Refusal.NEXT_HOP_LOCAL: "its next hop {next_hop} is an address of this node",

@@ -12,7 +12,7 @@ from tests.isolation.real.performance import Performance
 from tests.isolation.real.routers import missing
 
 pytestmark = pytest.mark.netns
-SECONDS = 12.0
+SECONDS = 10.0
 """After which a script draws no more lines, and ends."""
 
 

@@ -122,6 +122,14 @@ def test_a_rule_into_what_is_anothers_table_now_goes_first() -> None:
     found = of([unreachable(103), steer(102, 500)], [unreachable(103), steer(102, 501)], tables=(500, 501))
     assert found.misleading == [steer(102, 500)]
     assert found.going == []
+    assert found.misled == {500}, "until it is known to be gone"
+
+
+def test_a_table_stays_as_it_is_until_a_rule_that_misleads_there_is_known_to_be_gone() -> None:
+    """X5: the kernel may refuse to delete it."""
+    stands = [unreachable(103), steer(102, 501)]
+    found = of(stands, stands, tables=(500, 501), unconfirmed=(steer(102, 500),))
+    assert found == RuleChanges(misled=frozenset({500}))
 
 
 def test_a_rule_into_a_table_that_nobody_wants_goes_when_the_new_one_stands() -> None:
@@ -138,7 +146,7 @@ def test_a_rule_that_only_moves_is_not_misleading() -> None:
 
 def test_while_it_is_not_known_what_all_are_to_be_none_goes() -> None:
     found = of([unreachable(103), steer(102, 500)], [unreachable(103)], tables=(500,), hold=True)
-    assert found == RuleChanges()
+    assert found == RuleChanges(misled=frozenset({500}))
 
 
 def test_what_may_not_be_touched_is_not() -> None:

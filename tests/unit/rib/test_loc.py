@@ -199,6 +199,67 @@ def test_next_hops_that_nobody_uses_are_forgotten(monkeypatch: pytest.MonkeyPatc
     assert len(loc.next_hops) <= 101
 
 
+def why(loc: LocRib, peer: PeerId, prefix: str) -> Refusal | None:
+    """Why the peer's path of a prefix takes no part."""
+    nlri = nlri_of(ip_network(prefix))
+    [found] = [one for one in loc.candidates(V4, nlri) if one.peer is peer]
+    return loc.ineligible(V4, nlri, found)
+
+
+def test_x24_next_hops_by_learned_routes_are_no_more_than_a_flap_may_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One withdrawal has all of them resolved again, and a peer may make up any number."""
+    monkeypatch.setattr(nexthops, "MOST_LEARNED", 3)
+    loc = loc_rib()
+    told: dict[Nlri, Chosen] = {}
+    foe, friend = PEERS[:2]
+    announce(loc, foe, "10.9.0.0/16", "172.16.1.1")
+    for number in range(5):
+        announce(loc, foe, f"192.0.2.{number}/32", f"10.9.0.{number}" if number % 2 else f"8.8.8.{number}")
+    announce(loc, friend, "198.51.100.0/24", "10.9.9.9")
+    announce(loc, friend, "198.51.101.0/24", "172.16.1.2")
+    take(loc, told)
+    reasons = [why(loc, foe, f"192.0.2.{number}/32") for number in range(5)]
+    unresolved, too_many = Refusal.NEXT_HOP_UNRESOLVED, Refusal.NEXT_HOP_TOO_MANY
+    assert reasons == [unresolved, None, unresolved, too_many, too_many]
+    assert why(loc, friend, "198.51.100.0/24") is too_many
+    assert hops(loc, "198.51.101.0/24") == ["172.16.1.2"], "it needs no learned route"
+
+    loc.withdraw(foe, V4, [nlri_of(ip_network("10.9.0.0/16"))])
+    announce(loc, foe, "10.9.0.0/16", "172.16.1.3")
+    take(loc, told)
+    assert hops(loc, "192.0.2.1/32") == ["172.16.1.3"]
+
+    # Some go: of those that wait, the first have their room, and at last all.
+    loc.withdraw(foe, V4, [nlri_of(ip_network(f"192.0.2.{number}/32")) for number in (0, 2)])
+    take(loc, told)
+    assert hops(loc, "192.0.2.3/32") == ["172.16.1.3"]
+    assert why(loc, friend, "198.51.100.0/24") is too_many
+    loc.forget(foe)
+    announce(loc, friend, "10.9.0.0/16", "172.16.1.2")
+    take(loc, told)
+    assert hops(loc, "198.51.100.0/24") == ["172.16.1.2"]
+    assert told == looked_up(loc) == chosen(at_once(loc))
+
+
+def test_next_hops_whose_ground_goes_are_limited_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nexthops, "MOST_LEARNED", 3)
+    loc = loc_rib()
+    told: dict[Nlri, Chosen] = {}
+    for number in range(1, 6):
+        announce(loc, PEERS[0], f"192.0.2.{number}/32", f"172.16.1.{number}")
+    take(loc, told)
+    assert len(told) == 5
+    loc.set_reach(reach(ways={}))
+    take(loc, told)
+    reasons = [why(loc, PEERS[0], f"192.0.2.{number}/32") for number in range(1, 6)]
+    assert reasons == [Refusal.NEXT_HOP_UNRESOLVED] * 3 + [Refusal.NEXT_HOP_TOO_MANY] * 2
+    loc.set_reach(reach())
+    take(loc, told)
+    assert len(told) == 5
+
+
 # -- against the same facts at once ----------------------------------------------------------------
 
 PREFIXES = [
@@ -286,6 +347,34 @@ def test_step_by_step_is_as_at_once(happens: list[tuple[object, ...]], together:
         take(loc, told)
         assert list(loc.changes()) == [], "it does not come to rest"
         assert told == looked_up(loc) == chosen(at_once(loc)) == chosen(loc)
+
+
+MANY = [nlri_of(ip_network((0xC0000200 + 4 * number, 30))) for number in range(24)]
+
+
+def test_announcements_and_withdrawals_in_turns_are_two_runs() -> None:
+    loc = loc_rib()
+    made = path(PEERS[0], ip_address("172.16.1.1"))
+    loc.announce(PEERS[0], V4, MANY[:8], made, POLICY)
+    list(loc.changes())
+    for old, new in zip(MANY[:8], MANY[8:16], strict=True):
+        loc.announce(PEERS[0], V4, [new], made, POLICY)
+        loc.withdraw(PEERS[0], V4, [old])
+    assert [change.nlris for change in loc.changes()] == [MANY[8:16], MANY[:8]]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(MANY)), min_size=10, max_size=80))
+def test_what_comes_and_goes_in_turns_is_told_in_order(turns: list[tuple[bool, Nlri]]) -> None:
+    loc = loc_rib()
+    paths = [path(PEERS[0], ip_address(f"172.16.1.{number}")) for number in (1, 2)]
+    for announced, nlri in turns:
+        if announced:
+            loc.announce(PEERS[0], V4, [nlri], paths[nlri == MANY[0]], POLICY)
+        else:
+            loc.withdraw(PEERS[0], V4, [nlri])
+    told: dict[Nlri, Chosen] = {}
+    take(loc, told)
+    assert told == looked_up(loc)
 
 
 def test_a_next_hop_that_was_forgotten_meanwhile_is_followed_again(monkeypatch: pytest.MonkeyPatch) -> None:
