@@ -24,19 +24,16 @@ AT_ONCE = 5000
 class Part(Generic[B]):
     """Steps of a batch that are written in their order; those of one table, or such as keep their place."""
 
-    __slots__ = ("_chunks", "batch", "made", "steps", "table")
+    __slots__ = ("_chunks", "batch", "steps", "table")
 
     def __init__(self, batch: B, table: int | None, steps: Sequence[Step], chunks: Iterator[Chunk]) -> None:
         self.batch = batch
         self.table = table
         self.steps = steps
-        self.made = 0
-        """Chunks of it so far."""
         self._chunks = chunks
 
     def next(self) -> Chunk | None:
         """The next chunk; None if all of it is made. Raises whatever the encoder does."""
-        self.made += 1
         return next(self._chunks, None)
 
 
@@ -46,6 +43,9 @@ class Turns(Generic[B]):
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
         self._parts: list[Part[B]] = []
+        self._served: dict[int | None, int] = {}
+        """When each table had its last turn, as a count of turns: a new part brings none back."""
+        self._count = 0
 
     def put(self, batch: B, steps: Sequence[Step], *, alone: bool) -> int:
         """A batch behind all others; how many parts it has. `alone`: none is under way, so that a small one
@@ -60,9 +60,16 @@ class Turns(Generic[B]):
         return len(parts)
 
     def first(self) -> Part[B] | None:
-        """The part whose turn it is: of those that may go, the one that had the fewest turns, and of these
-        the oldest."""
-        return min(self._free(), key=_turns, default=None)
+        """The part whose turn it is, for a chunk: of those that may go, one of the table that waits longest,
+        however much is asked for of another meanwhile."""
+        part = min(self._free(), key=self._last, default=None)
+        if part is not None:
+            self._count += 1
+            self._served[part.table] = self._count
+        return part
+
+    def _last(self, part: Part[B]) -> int:
+        return self._served.get(part.table, 0)
 
     def _free(self) -> Iterator[Part[B]]:
         ahead: set[int] = set()
@@ -78,6 +85,8 @@ class Turns(Generic[B]):
     def drop(self, part: Part[B]) -> None:
         """All of it is made."""
         self._parts.remove(part)
+        if not self._parts:
+            self._served.clear()
 
 
 def cut(steps: Sequence[Step]) -> Iterator[tuple[int | None, Sequence[Step]]]:
@@ -100,7 +109,3 @@ def _table(step: Step) -> int | None:
 
 def _count(steps: Sequence[Step]) -> int:
     return sum(len(step) if isinstance(step, RouteRun) else 1 for step in steps)
-
-
-def _turns(part: Part[B]) -> int:
-    return part.made

@@ -23,7 +23,7 @@ from exabgp.reactor.network.error import NotConnected
 
 from vrfbgp.speaker.connection import Accepted
 from vrfbgp.speaker.neighbors import FAMILIES
-from vrfbgp.speaker.routes import announced, withdrawn
+from vrfbgp.speaker.routes import announced, queue, withdrawn
 from vrfbgp.speaker.wire import CLOSE, RELOAD
 
 TICK = 1.0
@@ -142,7 +142,7 @@ class SpeakerReactor(Reactor):  # type: ignore[misc]
     def _send(self, neighbor: Any, route: Any) -> str:
         if route.nlri.family().afi_safi() not in neighbor.families():
             return f"the session with {neighbor['peer-address']} does not carry {route.nlri}"
-        neighbor.rib.outgoing.add_to_rib(route)
+        queue(neighbor, route)
         return ""
 
     def end_of_rib(self, address: str, port: int, family: str) -> str:

@@ -71,6 +71,21 @@ def withdrawn(prefix: str) -> Any:
     return Change(nlri, Attributes())
 
 
+def queue(neighbor: Any, route: Any) -> None:
+    """Have a route sent to a neighbor, in the place of whatever waits to be sent of the same prefix.
+
+    ExaBGP sends what waits by its attributes, the set that was first used first: an announcement would go
+    behind the withdrawal that took it back.
+    """
+    outgoing = neighbor.rib.outgoing
+    if outgoing.in_cache(route):
+        return
+    if waits := outgoing._new_nlri.pop(route.index(), None):
+        of_family = outgoing._new_attr_af_nlri[waits.attributes.index()][route.nlri.family().afi_safi()]
+        del of_family[route.index()]
+    outgoing.add_to_rib(route)
+
+
 def _nlri(prefix: str, action: Action) -> Any:
     address, _, length = prefix.partition("/")
     nlri = INET(IP.toafi(address), SAFI.unicast, action)
