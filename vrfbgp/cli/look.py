@@ -117,7 +117,7 @@ def routes(
 
 def explain(
     first: DestinationOrNetwork,
-    prefix: Annotated[str | None, typer.Argument(metavar="[PREFIX]", help="A prefix of the network.")] = None,
+    prefix: Annotated[str | None, typer.Argument(metavar="PREFIX", help="A prefix of the network.")] = None,
     source: Annotated[
         str | None, typer.Option("--from", metavar="SRC", help="Explain packets from this address to DST.")
     ] = None,
