@@ -345,6 +345,7 @@ class Daemon:
             found["config"] |= views.last_reading(self._journal)
             began = {"pid": os.getpid(), "started": rfc3339(self._journal.began)}
             found["daemon"] = {"version": __version__, **began, "network_namespace": own_namespace()}
+            found["daemon"]["state_directory"] = str(self._options.state_dir.absolute())
         return found
 
     def _drain(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -195,6 +195,7 @@ def test_the_defaults_are_the_daemons_own(options: list[Any]) -> None:
         ("run", "--config", "/a", "--log-level", "loud"),
         ("routes", "red", "--best", "--installed"),
         ("routes", "red", "--refused", "--state", "best"),
+        ("routes", "red", "--installed", "--received"),
         ("routes", "red", "--longer"),
         ("explain", "red"),
         ("explain", "--from", "10.0.0.1", "red", "10.0.0.0/8"),
@@ -398,6 +399,8 @@ def test_routes_are_put_together_from_pages(daemon: Daemon) -> None:
     assert told("--refused")["received"] == []
     assert told("--state", "unused")["routes"] == []
     assert "--limit" in vrfbgp("routes", "red", "--limit", 12, "--run-dir", daemon.run_dir).stdout
+    none = vrfbgp("routes", "red", "--prefix", "105.8.10.1", "--run-dir", daemon.run_dir)
+    assert (none.exit_code, "vrfbgp explain red 105.8.10.1" in none.stdout) == (0, True)
 
 
 def test_all_routes_are_asked_for_page_by_page(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:

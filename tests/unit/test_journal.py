@@ -104,6 +104,13 @@ def test_codes_are_chosen_by_a_pattern() -> None:
     assert [event["code"] for event in told(journal, code="*.applied")["events"]] == ["config.applied"]
 
 
+def test_a_pattern_that_no_code_has_is_told() -> None:
+    assert (
+        "there is no code peer.*x; there are config.applied," in told(journal_of(), code="peer.*x")["error"]
+    )
+    assert told(journal_of(), code="speaker.*")["events"] == []
+
+
 def test_a_network_that_is_gone_is_still_told_of_and_one_that_never_was_is_not() -> None:
     journal = journal_of("peer.up", subject="peer blue/192.0.2.1")
     assert told(journal, network="blue")["events"]

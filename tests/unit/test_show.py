@@ -104,6 +104,15 @@ def test_status_of_a_typical_node() -> None:
     assert printed(show_status, status(node.core, node.now)) == STATUS
 
 
+def test_a_session_that_is_down_is_never_beside_0_problems() -> None:
+    node = Node(intent())
+    node.up(RED)
+    node.down(YELLOW, DownCause(DownKind.NOTIFICATION_RECEIVED, 2, 2), failed=True)
+    first = printed(show_status, status(node.core, node.now)).splitlines()[0]
+    assert "1 of 2 sessions down" in first
+    assert "problem" not in first
+
+
 def test_routes_of_a_typical_network() -> None:
     assert (
         printed(show_routes, routes(typical().core, "red"))

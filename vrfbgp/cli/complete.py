@@ -23,7 +23,9 @@ def networks(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-NetworkName = Annotated[str, typer.Argument(help="Name of the ExternalNetwork.", autocompletion=networks)]
+NetworkName = Annotated[
+    str, typer.Argument(metavar="NETWORK", help="Name of the ExternalNetwork.", autocompletion=networks)
+]
 DestinationOrNetwork = Annotated[
     str,
     typer.Argument(

@@ -21,7 +21,8 @@ PLANNING = 100.0
 
 def check(
     paths: Annotated[
-        list[Path], typer.Argument(envvar="VRFBGP_CONFIG", help="Files or directories of manifests.")
+        list[Path],
+        typer.Argument(metavar="PATH", envvar="VRFBGP_CONFIG", help="Files or directories of manifests."),
     ],
     node: Node = None,
     label: Labels = None,
@@ -46,7 +47,10 @@ def check(
 
 def plan(
     paths: Annotated[
-        list[Path], typer.Argument(help="Files or directories of manifests: all of the config; - is stdin.")
+        list[Path],
+        typer.Argument(
+            metavar="PATH", help="Files or directories of manifests: all of the config; - is stdin."
+        ),
     ],
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="With every operation on the kernel.")
@@ -63,7 +67,7 @@ def plan(
     try:
         files = texts_of(paths)
     except OSError as error:
-        raise typer.BadParameter(f"{error.filename}: {error.strerror}", param_hint="PATHS") from None
+        raise typer.BadParameter(f"{error.filename}: {error.strerror}", param_hint="PATH") from None
     found = ask(run_dir, {"command": "plan", "files": [{"name": n, "text": t} for n, t in files]}, PLANNING)
 
     def show(page: Page) -> None:
@@ -77,7 +81,7 @@ def plan(
 
 def schema(
     kind: Annotated[
-        str | None, typer.Argument(metavar="[KIND]", help="A kind, as BGPPeer; all, if it is not given.")
+        str | None, typer.Argument(metavar="KIND", help="A kind, as BGPPeer; all, if it is not given.")
     ] = None,
 ) -> None:
     """Print JSON Schema (draft 2020-12) of the config's kinds, for editors."""

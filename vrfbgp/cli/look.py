@@ -97,7 +97,10 @@ def routes(
         word for word, given in (("installed", installed), ("best", best), ("refused", refused)) if given
     ]
     if len(short) + (state is not None) > 1:
-        raise typer.BadParameter("one state can be asked for", param_hint="--state")
+        given = ", ".join(f"--{word}" for word in [*short, *(["state"] if state is not None else [])])
+        raise typer.BadParameter("each is a state of its own; give one", param_hint=given)
+    if installed and received:
+        raise typer.BadParameter("it is about routes, not about what was received", param_hint="--installed")
     if longer and prefix is None:
         raise typer.BadParameter("it is about --prefix", param_hint="--longer")
     if longer:
@@ -112,12 +115,18 @@ def routes(
     from vrfbgp.show.routes import show_received, show_routes
     from vrfbgp.show.tables import Page
 
-    (show_received if of == "received" else show_routes)(Page(), next(pages), pages)
+    first = next(pages)
+    (show_received if of == "received" else show_routes)(Page(), first, pages)
+    if prefix is not None and not first[of]:
+        typer.echo(
+            f"Not exactly this prefix: `vrfbgp explain {network} {prefix}` says which route packets to it "
+            "take, --longer what it covers."
+        )
 
 
 def explain(
     first: DestinationOrNetwork,
-    prefix: Annotated[str | None, typer.Argument(metavar="[PREFIX]", help="A prefix of the network.")] = None,
+    prefix: Annotated[str | None, typer.Argument(metavar="PREFIX", help="A prefix of the network.")] = None,
     source: Annotated[
         str | None, typer.Option("--from", metavar="SRC", help="Explain packets from this address to DST.")
     ] = None,

@@ -9,22 +9,38 @@ from typing import Annotated
 
 import typer
 
-from vrfbgp.cli.options import RUN_DIR, STATE_DIR, AsJson, Labels, Node, RunDir, StateDir, labels_of
+from vrfbgp.cli.options import RUN_DIR, STATE_DIR, AsJson, Labels, RunDir, labels_of
 
 
 def verify(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATHS]...",
+            metavar="PATH",
             help="Files or directories of manifests; without them the config that the daemon last took.",
             show_default=False,
         ),
     ] = None,
-    node: Node = None,
+    node: Annotated[
+        str | None,
+        typer.Option(
+            "--node",
+            envvar="VRFBGP_NODE",
+            help="Name of this node.",
+            show_default="the daemon's, else the host name",
+        ),
+    ] = None,
     label: Labels = None,
     run_dir: RunDir = RUN_DIR,
-    state_dir: StateDir = STATE_DIR,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--state-dir",
+            envvar="VRFBGP_STATE_DIR",
+            help="Directory of what survives a restart.",
+            show_default=f"the daemon's, else {STATE_DIR}",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prove on this node, from what the kernel says, that the networks are kept apart. Needs no daemon.
@@ -38,7 +54,7 @@ def verify(
     try:
         found = verify_node(paths or (), node=node, labels=labels, run_dir=run_dir, state_dir=state_dir)
     except NoConfig as error:
-        raise typer.BadParameter(str(error), param_hint="PATHS") from None
+        raise typer.BadParameter(str(error), param_hint="PATH") from None
     except Elsewhere as error:
         typer.echo(f"vrfbgp: {error}", err=True)
         raise typer.Exit(1) from None

@@ -15,13 +15,18 @@ between, and no gateway's packet can fall through to main. From a table that is 
 deleted that an earlier life of ours left there, since it may still be right; unless it leads out by a device
 that is no uplink of the network, which is never right. What this life made and no longer wants, goes.
 
-After an operation failed, the truth is read again and the operation is tried again, ever more slowly.
-While something is being read, nothing is written to it: the answer shows the state of the moment of the
-question, with all batches handed out before.
+The kernel may refuse any of it. What another takes the place of goes when that other is acknowledged: rules
+(`rules`), routes at another metric (`cover`), a network's table (`moves`). And what must be gone first is
+acknowledged to be gone: an `unreachable` that would hide other rules, a rule that misleads, the routes of
+the network whose table it was (`handover`).
+
+After an operation failed, the truth is read again (`reads`) and the operation is tried again, ever more
+slowly, behind all that is new (`retry`, `refused`).
 
 Questions a reviewer asks. Can a foreign object be overwritten? No: creation is exclusive, and REPLACE or
 DELETE is made only of what the kernel was seen to hold as ours. What if the kernel says no for ever? The
-key stays pending, is reported with its errno, and nothing else waits for it, but next hop deletions.
+key stays pending, is reported with its errno, and only what would make a gap or a leak waits for it, and next
+hop deletions; routes of a table that a network leaves wait for `moves.PATIENCE` at most.
 """
 
 from __future__ import annotations

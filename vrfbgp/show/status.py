@@ -28,11 +28,13 @@ def show_status(page: Page, status: Json) -> None:
 def _summary(page: Page, status: Json) -> None:
     networks, gateways = status["networks"], status["gateways"]
     worse = [problem for problem in status["problems"] if problem["severity"] != "notice"]
-    words = [
-        f"Node {status['node'] or '(no config yet)'}:",
-        f"{_working(networks)}, {_sessions(networks)}{count(len(gateways), 'gateway')},",
-        count(len(worse), "problem"),
-    ]
+    counted = f"{_working(networks)}, {_sessions(networks)}{count(len(gateways), 'gateway')}"
+    well = all(one["state"] == "ok" for one in [*networks, *gateways])
+    if (
+        worse or well
+    ):  # A session that is down is none of the problems, and nobody is to read that there is none.
+        counted += f", {count(len(worse), 'problem')}"
+    words = [f"Node {status['node'] or '(no config yet)'}:", counted]
     if status["config"]["refused"]:
         words.append("and a refused config")
     if not status["enabled"]:

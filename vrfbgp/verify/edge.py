@@ -16,6 +16,7 @@ from vrfbgp.control import ask as ask_daemon
 from vrfbgp.drain_mark import DrainMark
 from vrfbgp.kernel.reader import Reader
 from vrfbgp.netns import elsewhere
+from vrfbgp.options import STATE_DIR
 from vrfbgp.verify.checker import Checked, check
 from vrfbgp.verify.findings import Weight
 from vrfbgp.verify.ground import ground_of
@@ -44,18 +45,37 @@ class Word:
     status: Json | None
     why_not: str = ""
 
+    @property
+    def node(self) -> str | None:
+        """The node that it takes this one for."""
+        return self.status.get("node") if self.status is not None else None
+
+    @property
+    def state_directory(self) -> Path | None:
+        found = (self.status or {}).get("daemon", {}).get("state_directory")
+        return Path(found) if found else None
+
 
 def verify(
-    paths: Sequence[Path], *, node: str | None, labels: Mapping[str, str], run_dir: Path, state_dir: Path
+    paths: Sequence[Path],
+    *,
+    node: str | None,
+    labels: Mapping[str, str],
+    run_dir: Path,
+    state_dir: Path | None,
 ) -> Json:
     """Compare this node with its config. Raises NoConfig and Elsewhere; OSError if the kernel can't be read.
 
-    The kernel is not read in one instant, and a daemon may be at work: while one runs, what is found counts
-    if it is found twice.
+    Without `state_dir` it is that of the daemon that answers, else the default one. The kernel is not read in
+    one instant, and a daemon may be at work: while one runs, what is found counts if it is found twice.
     """
     begun = time.monotonic()
     with contextlib.closing(Reader()) as reader:
-        compared = config_of(paths, state_dir, node=node, labels=labels, host=around(reader))
+        word = _daemon(run_dir)
+        state_dir = state_dir or word.state_directory or STATE_DIR
+        compared = config_of(
+            paths, state_dir, node=node, labels=labels, host=around(reader), answering=word.node
+        )
         drained = DrainMark(state_dir).holds()
         once = partial(_once, reader, compared, run_dir, drained)
         found, word = once()
@@ -72,10 +92,6 @@ def _once(reader: Reader, compared: Compared, run_dir: Path, drained: bool) -> t
     intent = compared.intent
     most = max((len(gateway.networks) for gateway in intent.gateways), default=0)
     word = _daemon(run_dir)
-    if word.status is not None:
-        other = word.status.get("daemon", {}).get("network_namespace")
-        if text := elsewhere(other, daemon_pid(run_dir)):
-            raise Elsewhere(text)
     sight: Sight = look(reader, {n.table for n in intent.networks}, intent.rule_priority + most)
     refused = [problem(found) for found in ordered(compared.refused)]
     if word.status is not None:
@@ -87,7 +103,12 @@ def _once(reader: Reader, compared: Compared, run_dir: Path, drained: bool) -> t
 
 
 def _daemon(run_dir: Path) -> Word:
+    """Raises Elsewhere."""
     try:
-        return Word(ask_daemon(run_dir, {"command": "status"}))
+        status = ask_daemon(run_dir, {"command": "status"})
     except (NotAnswered, Refused) as error:
         return Word(None, str(error))
+    other = status.get("daemon", {}).get("network_namespace")
+    if text := elsewhere(other, daemon_pid(run_dir)):
+        raise Elsewhere(text)
+    return Word(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,16 +38,20 @@ def config_of(
     node: str | None,
     labels: Mapping[str, str],
     host: HostFacts,
+    answering: str | None = None,
 ) -> Compared:
     """What is wanted of this node. Node and labels are those of the daemon's last start, unless told.
+
+    Where that start is not known, the node is the one that the `answering` daemon says, else the host's name.
 
     Named files that are refused give way as they do in the daemon: to the last good ones, and where there are
     none, to what can be understood of them. Raises NoConfig.
     """
     started = Started(state_dir).read()
-    name = node or (started.node if started else None) or host.hostname
+    name = node or (started.node if started else None) or answering or host.hostname
     known = dict(labels) or (started.labels if started else {})
-    kept = tuple(LastGood(state_dir).paths)
+    closed = state_dir.is_dir() and not os.access(state_dir, os.R_OK | os.X_OK)
+    kept = () if closed else tuple(LastGood(state_dir).paths)
     if not paths and not kept and started:
         paths = started.config  # Never good: it runs in part.
     refused: tuple[Problem, ...] = ()
@@ -57,6 +62,11 @@ def config_of(
         if isinstance(found, Intent):
             return Compared(found, of, last_good, refused)
         refused = refused or found
+    if not refused and closed:
+        raise NoConfig(
+            f"{state_dir}, with the config that the daemon last took, may not be read by this user: be root, "
+            "or name the config to compare with (vrfbgp verify PATH)"
+        )
     if not refused:
         raise NoConfig(
             f"no daemon has left a config in {state_dir}: name the one to compare with "

@@ -70,6 +70,8 @@ def last_reading(journal: Journal) -> Json:
 
 def _wanted(core: Core, network: object, code: object) -> Wanted:
     codes = None if code is None else re.compile(translate(_text(code)))
+    if codes is not None and not any(codes.match(one) for one in Code):
+        raise ValueError(f"there is no code {code}; there are {', '.join(sorted(Code))}")
     subjects = None if network is None else _subjects(core, _text(network))
 
     def wanted(event: Event) -> bool:

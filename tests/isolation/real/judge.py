@@ -205,8 +205,8 @@ class Judge:
             if missing and time.monotonic() > fired + 1:
                 fired = time.monotonic()
                 self._wires.fire(sorted(surely, key=str))  # neighbours hold back only a few
-            src, dst = min(missing, default=(None, None), key=str)
-            assert not missing, f"{src} to {dst}: no packet came out by {ways.get((src, dst))}"
+            for src, dst in sorted(missing, key=str):
+                raise AssertionError(f"{src} to {dst}: no packet came out by {ways[src, dst]}")
             for wire, src, dst in arrived:
                 if wire not in {device for _, device in ways[src, dst]}:
                     self.suspect = src, dst, INSIDE[src]

@@ -102,7 +102,7 @@ PATHS = ((), (65000,), (65000, 65000), (LOCAL_AS, 65000))
 FAR = ("203.0.113.77", "10.48.1.9", "10.96.0.10", "10.240.0.11", "2001:db8:ffff::77", "fd00:48:1::9")
 """What no prefix but a default covers; the cluster's."""
 
-BAD = {
+BAD: dict[str, Manifest | str] = {
     "syntax": "kind: ExternalNetwork\nspec: [",
     "table": network("thief", 500),
     "overlap": gateway("wide", ["green", "red", "yellow"], "10.50.0.0/28"),

@@ -66,7 +66,7 @@ class Author:
         draws, weights = zip(*self._draws().items(), strict=True)
         while True:
             (draw,) = self._rng.choices(draws, weights)
-            if line := draw():
+            if line := str(draw()):
                 return line
 
     def ending(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -175,6 +176,15 @@ def test_a_daemon_in_another_network_namespace_is_not_judged_by_this_one(
     assert "not-closed" in vrfbgp().stdout
 
 
+def test_a_daemon_elsewhere_is_told_before_a_config_is_missed(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(edge, "config_of", config_of)
+    monkeypatch.setattr(edge, "daemon_pid", lambda run_dir: 4711)
+    kernel.status = daemon_status(daemon={"network_namespace": 1})
+    assert "nsenter --net=/proc/4711/ns/net" in vrfbgp("--state-dir", tmp_path).stderr
+
+
 def test_where_nothing_of_ours_is_that_is_said_first(kernel: Kernel) -> None:
     empty = Scene()
     empty.rules, empty.nexthops, empty.bunches = [], {}, {}
@@ -214,6 +224,32 @@ def test_what_the_daemon_last_took_on_the_node_that_it_was_started_as(
     assert (found.intent.node, found.last_good, found.refused) == ("node-1", True, ())
     assert [len(network.peers) for network in found.intent.networks] == [1]
     assert compared(state, node="node-2").intent.networks[0].peers[0].source_address is None
+
+
+def test_a_daemon_that_answers_says_where_its_config_is_and_which_node_it_is(
+    kernel: Kernel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, manifests: Path
+) -> None:
+    monkeypatch.setattr(edge, "config_of", config_of)
+    LastGood(tmp_path / "state").keep([manifests])
+    Started(tmp_path / "state").keep(DaemonOptions((manifests,), "node-1", {"egress": "red"}))
+    kernel.status = daemon_status(daemon={"state_directory": str(tmp_path / "state")})
+    told = json.loads(vrfbgp("--json").stdout)
+    assert (told["node"], told["config"]["last_good"]) == ("node-1", True)
+    kernel.status = daemon_status(node="node-3")
+    told = json.loads(vrfbgp(manifests, "--state-dir", tmp_path / "none", "--json").stdout)
+    assert told["node"] == "node-3", "not the host's name, which only a start without --node stands for"
+    told = json.loads(vrfbgp(manifests, "--node", "node-2", "--json").stdout)
+    assert told["node"] == "node-2"
+
+
+def test_a_state_directory_that_may_not_be_read_is_not_taken_for_none(
+    tmp_path: Path, manifests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LastGood(tmp_path / "state").keep([manifests])
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # The tests may be root's.
+    with pytest.raises(NoConfig, match="may not be read by this user: be root, or name"):
+        compared(tmp_path / "state")
+    assert not compared(tmp_path / "state", manifests).last_good
 
 
 def test_named_files_go_first_and_give_way_when_they_are_refused(tmp_path: Path, manifests: Path) -> None:
