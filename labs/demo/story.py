@@ -121,6 +121,7 @@ def look_around(stage: Stage) -> None:
         ("ask the daemon", stage.asking("status")),
         ("", stage.asking("routes", "red")),
         ("", stage.asking("explain", "--from", stage.topology.workloads["red"].address, SERVER)),
+        ("prove isolation", ["ip", "netns", "exec", node, *stage.asking("verify")]),
         ("read its log", ["tail", "-f", str(stage.log_file)]),
         ("see the kernel", ["ip", "-n", node, "route", "show", "table", "500"]),
         ("", ["ip", "-n", node, "rule"]),
