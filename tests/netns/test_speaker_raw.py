@@ -49,7 +49,7 @@ from vrfbgp.events import (
     Updates,
 )
 from vrfbgp.model import Family
-from vrfbgp.requests import Announce, ResetSession, SendEndOfRib
+from vrfbgp.requests import Announce, ResetSession, SendEndOfRib, Withdraw
 from vrfbgp.speaker import Speaker
 from vrfbgp.speaker.channel import SPOOL_LIMIT
 from vrfbgp.speaker.nursery import Nursery
@@ -640,6 +640,27 @@ def test_a_change_reaches_a_peer_that_never_answers(lab: Lab) -> None:
                 assert (await speaker.expect(SessionUp)).peer.port == 1790
                 down = await speaker.expect(SessionDown)
                 assert (down.peer, down.cause.kind) == (PEER, DownKind.CONFIGURED)
+
+    asyncio.run(scenario())
+
+
+def test_p8_what_was_taken_back_before_the_session_stood_is_not_announced(lab: Lab) -> None:
+    async def scenario() -> None:
+        brief, lasting = ip_network("10.50.0.2/32"), ip_network("10.50.0.4/32")
+        with raw_peer(lab) as peer:
+            async with witness(lab) as speaker:
+                speaker.speaker.configure((session(),))
+                await speaker.expect(SpeakerStarted)
+                for request in Announce(PEER, brief), Withdraw(PEER, brief), Announce(PEER, lasting):
+                    speaker.speaker.send(request)
+                await until(lambda: not speaker.speaker._asked, "answers")
+                await peer.open(CAPABILITIES)
+                speaker.speaker.send(SendEndOfRib(PEER, Family.IPV4))
+                announced = b""
+                while (told := await peer.read())[1] != bytes(4):
+                    announced += told[1] if told[0] == 2 else b""
+                assert lasting.network_address.packed in announced
+                assert brief.network_address.packed not in announced
 
     asyncio.run(scenario())
 
