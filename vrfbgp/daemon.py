@@ -242,7 +242,7 @@ class Daemon:
         """An event of the kernel. That a batch is through is mostly no reason for a turn."""
         if isinstance(event, Applied) and not self._inbox.holds_first:
             self._core.handle(event, time.monotonic())
-            if self._core.stirred:
+            if self._core.stirred or self._inbox.holds_back:
                 self._inbox.wake()
         else:
             self._inbox.put(event)
@@ -253,6 +253,7 @@ class Daemon:
         while True:
             now = time.monotonic()
             self._turns.beat()
+            self._inbox.hold(self._far_ahead())
             for event in self._inbox.take():
                 self._core.handle(event, now)
             effects = self._core.effects(now)
@@ -263,6 +264,12 @@ class Daemon:
             self._notify.turned(now, told_in_force, told_line)
             wait = None if effects.wake is None else max(0.0, effects.wake - time.monotonic())
             await self._inbox.wait(self._notify.within(wait, now))
+
+    def _far_ahead(self) -> frozenset[str]:
+        """The networks whose peers say more than the kernel can take."""
+        if not (full := self._kernel.full):
+            return frozenset()
+        return frozenset(name for name, place in self._core.planner.places.items() if place.table in full)
 
     def _perform(self, effects: Effects) -> None:
         for note in effects.notes:

@@ -1,8 +1,8 @@
 """Events on their way to the core: in order for each source, the kernel's first, the networks' in turn.
 
 A network that sends a full table must not delay another's, nor what the kernel says about links; so the
-core takes a bounded number of octets from each network in a round. A network that is too far ahead is made
-to wait: its speaker then spools, and at last its peers do.
+core takes a bounded number of octets from each network in a round. A network that is too far ahead, of the
+core or of the kernel, is made to wait: its speaker then spools, and at last its peers do.
 """
 
 from __future__ import annotations
@@ -35,6 +35,18 @@ class Inbox:
         self._octets: dict[str, int] = {}
         self._room: dict[str, asyncio.Future[None]] = {}
         self._waiting: asyncio.Future[None] | None = None
+        self._held: frozenset[str] = frozenset()
+
+    def hold(self, networks: frozenset[str]) -> None:
+        """Take nothing of these until they are held no more: the kernel is far behind with their routes."""
+        if self._held - networks:
+            self.wake()
+        self._held = networks
+
+    @property
+    def holds_back(self) -> bool:
+        """Whether any network is held."""
+        return bool(self._held)
 
     def put(self, event: Event) -> None:
         """An event of the kernel or of the config."""
@@ -54,7 +66,7 @@ class Inbox:
 
     async def wait(self, timeout: float | None) -> None:
         """Until there is something to take, or the time (seconds) is over."""
-        if self._first or any(self._networks.values()):
+        if self._first or any(queue for name, queue in self._networks.items() if name not in self._held):
             # Let the sources in between two rounds of a long queue.
             await asyncio.sleep(0)
             return
@@ -89,7 +101,7 @@ class Inbox:
             yield self._first.popleft()
         for network, queue in self._networks.items():
             octets = 0
-            while queue and octets < ROUND:
+            while queue and octets < ROUND and network not in self._held:
                 event = queue.popleft()
                 octets += _weight(event)
                 yield event

@@ -237,7 +237,7 @@ class Planner:
         # Two networks may exchange their tables: all leave before one arrives.
         for name, place in moving.items():
             if (before := self.places.get(name)) and before.table != place.table:
-                self._reconciler.move(before.table, place.table)
+                self._reconciler.move(name, before.table, place.table)
             self._unplace(networks[name])
         for name, place in moving.items():
             self._reconciler.moves.taken(place.table)

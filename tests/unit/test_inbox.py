@@ -101,3 +101,40 @@ def test_who_gave_up_waiting_does_no_harm() -> None:
         assert inbox.put_from("red", updates(1)) is None
 
     asyncio.run(scenario())
+
+
+def test_x24_what_is_held_waits_and_the_others_do_not() -> None:
+    async def scenario() -> None:
+        inbox = Inbox()
+        blue = PeerId("blue", PEER.address)
+        inbox.put_from("red", updates(1))
+        inbox.put_from("blue", Updates(blue, 1, b"x"))
+        inbox.hold(frozenset({"red"}))
+        assert list(inbox.take()) == [Updates(blue, 1, b"x")]
+        waiting = asyncio.create_task(inbox.wait(3600.0))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done(), "a loop around nothing"
+        inbox.hold(frozenset())
+        await waiting
+        assert list(inbox.take()) == [updates(1)]
+
+    asyncio.run(scenario())
+
+
+def test_x24_who_is_held_for_long_is_not_read_any_more() -> None:
+    async def scenario() -> None:
+        inbox = Inbox()
+        inbox.hold(frozenset({"red"}))
+        assert inbox.holds_back
+        room = None
+        while room is None:
+            room = inbox.put_from("red", updates(ROUND))
+            assert not list(inbox.take())
+        assert inbox.backlog["red"] <= FULL + 2 * ROUND
+        inbox.hold(frozenset())
+        while list(inbox.take()):
+            pass
+        assert room.done()
+
+    asyncio.run(scenario())

@@ -26,6 +26,7 @@ PATIENCE = 10.0
 
 @dataclass
 class _Way:
+    network: str
     to: int
     serial: int
     """The batch that makes the routes of the new table, or that before if there was nothing to make."""
@@ -47,12 +48,12 @@ class Moves:
         self._nexthops, self._slices, self._retry = nexthops, slices, retry
         self._ways: dict[int, _Way] = {}
 
-    def begin(self, before: int, now: int, serial: int) -> None:
+    def begin(self, network: str, before: int, now: int, serial: int) -> None:
         """A network leaves a table for another; `serial` is that of the last batch until now."""
         for way in self._ways.values():
-            if way.to == before:
+            if way.network == network:
                 way.to, way.serial, way.begun, way.until = now, serial, False, None
-        self._ways[before] = _Way(now, serial)
+        self._ways[before] = _Way(network, now, serial)
         self._ways.pop(now, None)
 
     def taken(self, table: int) -> None:

@@ -267,9 +267,9 @@ class Reconciler:
             or len(self.nexthops.delta)
         )
 
-    def move(self, before: int, now: int) -> None:
+    def move(self, network: str, before: int, now: int) -> None:
         """A network that had the one table has the other now."""
-        self.moves.begin(before, now, self._handed_out)
+        self.moves.begin(network, before, now, self._handed_out)
 
     def hand_over(self, table: int, network: str) -> None:
         """A table that was another network's is this one's now."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 from vrfbgp.events import Applied, KernelEvent, LinksRead, Overrun
 from vrfbgp.kernel import preflight
+from vrfbgp.kernel.backlog import Backlog
 from vrfbgp.kernel.hold import Hold
 from vrfbgp.kernel.order import Order
 from vrfbgp.kernel.ports import Address
@@ -58,6 +59,7 @@ class Kernel:
     def __init__(self, unprivileged: Callable[[], None] = lambda: None) -> None:
         self._unprivileged = unprivileged
         self._hold = Hold()
+        self._backlog = Backlog()
         self._order = Order(self._write, self._read_in_order)
         self._refreshing: dict[ReadRequest, bool] = {}
         self._retries: deque[tuple[asyncio.TimerHandle, ReadRequest]] = deque()
@@ -100,6 +102,7 @@ class Kernel:
 
     def apply(self, serial: int, operations: Sequence[Step]) -> None:
         """Do the operations in order; answered by `Applied` with this serial."""
+        self._backlog.asked(serial, operations)
         self._order.put_batch(serial, tuple(operations))
 
     def read(self, request: ReadRequest) -> None:
@@ -124,6 +127,11 @@ class Kernel:
     async def nat(self) -> Nat:
         """What netfilter does to the source addresses of packets that leave; nothing, if nobody says."""
         return Nat() if self._ruleset is None else await self._ruleset.read()
+
+    @property
+    def full(self) -> frozenset[int]:
+        """Tables that so much is to be written to already that their networks' peers have to wait."""
+        return self._backlog.full
 
     @property
     def silence(self) -> float:
@@ -200,6 +208,7 @@ class Kernel:
         self._process.batches.apply(serial, operations)
 
     def _written(self, event: Applied) -> None:
+        self._backlog.applied(event.serial)
         self._on_event(event)
         self._order.written()
 

@@ -99,6 +99,8 @@ def elements(flags: int, found: list[tuple[bytes, bytes, int, Decide | None]]) -
     """
     if flags & nft.NFT_SET_CONCAT or any(f & nft.NFT_SET_ELEM_CATCHALL or stop for _, stop, f, _ in found):
         return None
+    if len({len(key) for key, _, _, _ in found if key}) > 1:
+        return None
     if not flags & nft.NFT_SET_INTERVAL:
         return tuple(sorted((Element(key, key, verdict) for key, _, _, verdict in found), key=_by_key))
     ordered = sorted(found, key=lambda one: (one[0], not one[2] & nft.NFT_SET_ELEM_INTERVAL_END))

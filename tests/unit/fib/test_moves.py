@@ -24,7 +24,7 @@ class Bench:
         self.retry: Retry[Key] = Retry()
         self.delta = RouteDelta()
         self.moves = Moves(Nexthops(), {(600, Family.IPV4, 20000): self.delta}, self.retry)
-        self.moves.begin(500, 600, 7)
+        self.moves.begin("red", 500, 600, 7)
         self.delta.want(NLRI, ROUTE.value)
 
     def refuse(self) -> None:
@@ -64,10 +64,18 @@ def test_the_old_table_is_kept_as_long_as_rules_lead_there() -> None:
 
 def test_a_network_that_moves_on_leaves_two_tables_for_the_third() -> None:
     moves = Bench().moves
-    moves.begin(600, 700, 9)
+    moves.begin("red", 600, 700, 9)
     assert moves.tables == {500: 700, 600: 700}
-    moves.begin(700, 500, 10)
+    moves.begin("red", 700, 500, 10)
     assert moves.tables == {600: 500, 700: 500}, "one that it comes back to is left no more"
+
+
+def test_a_network_that_goes_where_another_was_is_not_taken_for_it() -> None:
+    moves = Bench().moves
+    moves.begin("yellow", 600, 700, 9)
+    assert moves.tables == {500: 600, 600: 700}
+    moves.taken(600)
+    assert moves.tables == {500: 600}
 
 
 def test_a_table_that_another_network_gets_is_nobodys_to_keep() -> None:

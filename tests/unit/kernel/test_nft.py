@@ -275,3 +275,9 @@ def test_what_is_truncated_raises_nothing(cut: int) -> None:
             nft.base_chain(body, 0, len(body))
         elif message == uapi.NFT_MSG_GETSETELEM:
             nft.elements(4, list(nft.listed(body, 0, len(body))))
+
+
+def test_keys_of_several_sizes_are_no_set() -> None:
+    found = [(bytes((1,)), b"", 0, None), (bytes((1, 0, 0)), b"", 0, None)]
+    assert nft.elements(4, found) is None
+    assert nft.elements(0, found) is None
