@@ -151,7 +151,11 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
-        self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        try:
+            self._options.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            made = f"the run directory {self._options.run_dir} can't be made: {error.strerror}"
+            raise Unfit(f"{made}; make it for this user, or name another (--run-dir)") from error
         Started(self._options.state_dir).keep(self._options)
         await self._kernel.start(self._hear)
         try:

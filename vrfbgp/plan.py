@@ -7,7 +7,7 @@ at learned routes, and a plan that equals the one before changes nothing. A netw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from itertools import chain
 
@@ -63,7 +63,7 @@ class Planner:
         for name, place in self.places.items():
             for family, routes in networks[name].uplinks.bootstrap.items():
                 self.routes.bootstrap(place, family, routes)
-            problems += self._obstacles(name, place)
+            problems += self._obstacles(name, place, networks[name].uplinks.reach.uplinks)
             problems += networks[name].limit_problems()
         self._plan_sessions(intent, networks, problems, now)
         tables = {name: place.table for name, place in self.places.items()}
@@ -287,8 +287,10 @@ class Planner:
             for _, value in delta.actual_items()
         )
 
-    def _obstacles(self, name: str, place: Place) -> Iterator[Problem]:
-        """What somebody else has in a table that is in use, and routes that stand where ours would."""
+    def _obstacles(self, name: str, place: Place, uplinks: Set[int]) -> Iterator[Problem]:
+        """What somebody else has in a table in use, where it leads astray or has the place of ours."""
+        if uplinks and (astray := self._astray(place.table, uplinks)):
+            yield Problem(Severity.DEGRADED, Reason.FOREIGN_ROUTE, f"ExternalNetwork {name}", astray)
         if found := self._in_use(name, place.table):
             yield replace(found, severity=Severity.NOTICE)
         for route in self._host.foreign_routes(place.table):
@@ -298,6 +300,23 @@ class Planner:
                     "what is learned for it is not installed; remove that route, or give it another metric"
                 )
                 yield Problem(Severity.NOTICE, Reason.FOREIGN_ROUTE, f"ExternalNetwork {name}", text)
+
+    def _astray(self, table: int, uplinks: Set[int]) -> str:
+        """What is told of routes of somebody else that leave by another device than the network does."""
+        found = {
+            route.key: self._host.name(ifindex)
+            for route in self._host.foreign_routes(table)
+            for _, ifindex in route.nexthops
+            if ifindex not in uplinks
+        }
+        if not found:
+            return ""
+        key, device = next(iter(found.items()))
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return (
+            f"a route of somebody else in its table, {key}{more}, leaves by {device}, which is no uplink of "
+            "it: packets of its gateways go there; remove that route, or have it leave by an uplink"
+        )
 
     def _in_use(self, name: str, table: int) -> Problem | None:
         """Why the network can't have a table that it does not have yet: somebody else works with it."""

@@ -64,12 +64,7 @@ def findings(around: Surroundings, intent: Intent, uplinks: Set[str], routes: in
             "sysctl -w net.ipv4.nexthop_compat_mode=0, if no other program of this node takes gateways from "
             "routes"
         )
-    if around.memory_short is not None:
-        yield _notice(
-            f"the memory limit of {around.memory_short >> 20} MiB is nearly reached; the kernel charges "
-            "routes to it, too, and when it is full, kills us: raise it (resources.limits.memory, "
-            "MemoryMax=), or bound what is learned (maxRoutes, maxPrefixes)"
-        )
+    yield from _memory(around, intent)
 
 
 def rules_ahead(rules: Iterable[Rule], intent: Intent) -> Iterator[Problem]:
@@ -108,6 +103,30 @@ def _ahead(rule: Rule, gateway: str, range_: IPNetwork, last: int) -> Problem:
     )
     severity = Severity.DEGRADED if certain else Severity.NOTICE
     return Problem(severity, Reason.FOREIGN_RULE, f"EgressGateway {gateway}", text)
+
+
+def _memory(around: Surroundings, intent: Intent) -> Iterator[Problem]:
+    """The kernel charges routes to the cgroup of who writes them, and ends a process of one that is full."""
+    if around.memory_short is not None:
+        yield _notice(
+            f"the memory limit of {around.memory_short >> 20} MiB is nearly reached; the kernel charges "
+            "routes to it, too, and then ends the daemon: raise it (resources.limits.memory, MemoryMax=), or "
+            "bound what is learned (maxRoutes, maxPrefixes)"
+        )
+        return
+    unbounded = ", ".join(network.name for network in intent.networks if not _is_bounded(network))
+    if around.memory_limit is not None and unbounded:
+        yield _notice(
+            f"routes count towards the memory limit of {around.memory_limit >> 20} MiB, and nothing bounds "
+            f"how many a peer may announce in {unbounded}: at the limit, the kernel ends the daemon, for all "
+            "networks; set maxRoutes, or maxPrefixes for each peer (a route takes about 250 octets, and 400 "
+            "with a backup)"
+        )
+
+
+def _is_bounded(network: NetworkIntent) -> bool:
+    limits = (peer.max_prefixes for peer in network.peers)
+    return network.max_routes is not None or all(limit and limit.enforced for limit in limits)
 
 
 def _speaks_ipv6(network: NetworkIntent) -> bool:

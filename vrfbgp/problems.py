@@ -13,6 +13,8 @@ class Problems:
 
     def __init__(self) -> None:
         self.standing: tuple[Problem, ...] = ()
+        self.degraded: frozenset[str] = frozenset()
+        """The objects that have a problem which is more than a notice."""
 
     def now(self, problems: Iterable[Problem]) -> list[Note]:
         """Just these stand now; what to tell about the difference."""
@@ -33,6 +35,7 @@ class Problems:
             if problem not in found and problem.severity is not Severity.NOTICE
         ]
         self.standing = found
+        self.degraded = frozenset(p.subject for p in found if p.severity is not Severity.NOTICE)
         return notes
 
     def about(self, subject: str) -> list[Problem]:

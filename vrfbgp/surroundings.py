@@ -26,6 +26,8 @@ class Surroundings:
     nexthop_compat_mode: bool = False
     networkd: tuple[str, ...] = ()
     """Settings by which a running systemd-networkd removes what it did not make (networkd.conf(5))."""
+    memory_limit: int | None = None
+    """The lowest limit, in octets, of our cgroup and those around it."""
     memory_short: int | None = None
     """The limit, in octets, of a cgroup of ours that has used up nearly all of it."""
     nat: Nat = field(default_factory=Nat)

@@ -202,7 +202,7 @@ class Soloist:
                 return False
             return True
 
-        wait_for(agreed, describe=f"a session with {address}", interval=0.02)
+        wait_for(agreed, 90, f"a session with {address}", interval=0.02)  # Who erred rests for 30 s.
 
     def _agree(self, connection: socket.socket, graceful_restart: bytes = EOR_ONLY) -> None:
         connection.settimeout(PATIENCE)

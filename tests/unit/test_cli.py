@@ -401,6 +401,8 @@ def test_routes_are_put_together_from_pages(daemon: Daemon) -> None:
     assert "--limit" in vrfbgp("routes", "red", "--limit", 12, "--run-dir", daemon.run_dir).stdout
     none = vrfbgp("routes", "red", "--prefix", "105.8.10.1", "--run-dir", daemon.run_dir)
     assert (none.exit_code, "vrfbgp explain red 105.8.10.1" in none.stdout) == (0, True)
+    there = vrfbgp("routes", "red", "--prefix", "105.8.1.0/24", "--refused", "--run-dir", daemon.run_dir)
+    assert "Not exactly" not in there.stdout
 
 
 def test_all_routes_are_asked_for_page_by_page(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:

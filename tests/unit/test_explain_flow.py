@@ -161,6 +161,11 @@ def test_a_rule_of_others_before_ours_decides(node: Node) -> None:
     found = explained(node)
     assert found["verdict"] == "unreachable"
     assert found["rules"][-1] == {"rule": str(foreign), "ours": False, "result": "decided"}
+    assert str(foreign) in missing(found, None)
+    assert found["missing"][0]["remedy"] == "remove it, or give it a priority above 103"
+    assert "none of its peers announces" in missing(found, "red")
+    node.learns(RED, "105.8.10.0/24")
+    assert [one["network"] for one in explained(node)["missing"]] == [None], "red lacks nothing"
 
 
 def test_a_rule_that_asks_for_a_mark_is_not_followed_and_told(node: Node) -> None:

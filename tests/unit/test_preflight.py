@@ -8,7 +8,15 @@ from ipaddress import ip_network
 import pytest
 
 from tests.unit.core.nodes import network, peer
-from vrfbgp.intent import GatewayIntent, Intent, NetworkIntent, Reason, Severity
+from vrfbgp.intent import (
+    GatewayIntent,
+    Intent,
+    LimitAction,
+    NetworkIntent,
+    PrefixLimit,
+    Reason,
+    Severity,
+)
 from vrfbgp.model import Action, Family, Rule
 from vrfbgp.preflight import MANY_ROUTES, findings, rules_ahead
 from vrfbgp.surroundings import Surroundings
@@ -20,6 +28,11 @@ RED6 = network(
     table=500,
 )
 
+BOUNDED = replace(
+    RED,
+    name="bounded",
+    peers=tuple(replace(peer, max_prefixes=PrefixLimit(1000, LimitAction.DROP, None)) for peer in RED.peers),
+)
 
 V4 = "10.50.0.2/31"
 
@@ -60,7 +73,8 @@ def told(around: Surroundings, *networks: NetworkIntent, range_: str = V4, route
             "sysctl -w net.ipv6.fib_multipath_hash_policy=1",
         ),
         (Surroundings(networkd=("ManageForeignRoutes",)), (), V4, "ManageForeignRoutes=no"),
-        (Surroundings(memory_short=512 << 20), (), V4, "512 MiB"),
+        (Surroundings(memory_limit=512 << 20, memory_short=512 << 20), (RED,), V4, "512 MiB is nearly"),
+        (Surroundings(memory_limit=512 << 20), (RED, BOUNDED), V4, "a peer may announce in red:"),
     ],
 )
 def test_it_is_told_with_the_remedy(
@@ -80,6 +94,7 @@ def test_it_is_told_with_the_remedy(
         (Surroundings(hash_policy={Family.IPV4: 0}), (replace(RED, peers=RED.peers[:1]),)),
         (Surroundings(hash_policy={Family.IPV4: 0}), (replace(RED, max_paths=1),)),
         (Surroundings(nexthop_compat_mode=True), (RED,)),
+        (Surroundings(memory_limit=512 << 20), (BOUNDED, replace(RED, max_routes=1000))),
     ],
 )
 def test_it_is_not_told_to_whom_it_does_not_concern(

@@ -13,7 +13,16 @@ import pytest
 from tests.unit.nodes import RED, Node, gateway, intent, peer, route
 from tests.unit.rib import wire
 from vrfbgp.core import Core
-from vrfbgp.events import ConfigLoaded, ConfigRefused, DownCause, DownKind, DrainAsked, Overrun, RouteSeen
+from vrfbgp.events import (
+    ConfigLoaded,
+    ConfigRefused,
+    DownCause,
+    DownKind,
+    DrainAsked,
+    Overrun,
+    RouteSeen,
+    RulesRead,
+)
 from vrfbgp.intent import NetworkIntent, Place, Problem, Reason, Severity
 from vrfbgp.model import METRIC, Action, Family, RouteKey, Rule, nlri_of
 from vrfbgp.views import status
@@ -97,6 +106,17 @@ def test_a_foreign_route_in_the_way_is_told() -> None:
     blocked = told(node)["kernel"]["blocked"]
     assert blocked == {"count": 1, "first": [str(foreign.key)]}
     assert of(told(node), "networks", "red")["routes"] == 0
+
+
+def test_a_gateway_whose_packets_go_elsewhere_is_degraded_though_all_of_ours_stands(node: Node) -> None:
+    node.up(RED)
+    assert of(told(node), "gateways", "default/red")["state"] == "ok"
+    foreign = Rule(Family.IPV4, 50, src=ip_network("10.50.0.0/24"), table=254, protocol=4)
+    node.rules = (*node.rules, foreign)
+    node.core.handle(RulesRead(Family.IPV4, node.rules), node.now)
+    node.settle()
+    red = of(told(node), "gateways", "default/red")
+    assert (red["state"], red["problems"][0]["reason"]) == ("degraded", "foreign-rule")
 
 
 def test_what_somebody_changed_is_counted_as_a_repair(node: Node) -> None:

@@ -1,7 +1,7 @@
 """The command line. What only one command needs is imported in it, so that `run` starts quickly.
 
-Exit statuses: 0 done; 1 the answer is bad news (`check`), or there is none to this question; 2 the command
-line is wrong; 3 the daemon can't be asked.
+Exit statuses: 0 done; 1 the answer is bad news (`check`, `plan`, `verify`, `reload`), or there is none to
+this question; 2 the command line is wrong; 3 the daemon can't be asked.
 """
 
 from __future__ import annotations

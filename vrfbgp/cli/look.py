@@ -117,7 +117,7 @@ def routes(
 
     first = next(pages)
     (show_received if of == "received" else show_routes)(Page(), first, pages)
-    if prefix is not None and not first[of]:
+    if prefix is not None and narrowed["state"] is None and not first[of]:
         typer.echo(
             f"Not exactly this prefix: `vrfbgp explain {network} {prefix}` says which route packets to it "
             "take, --longer what it covers."

@@ -19,6 +19,8 @@ _CGROUP_FILES = (
 """Of versions 2 and 1 (cgroup-v2.rst, cgroup-v1/memory.rst)."""
 _SHORT = 0.9
 """Part of the limit."""
+_NO_LIMIT = 1 << 60
+"""Version 1 has the most pages that it can count, for none."""
 
 
 def read(root: Path = Path("/")) -> Surroundings:
@@ -37,7 +39,8 @@ def read(root: Path = Path("/")) -> Surroundings:
         },
         nexthop_compat_mode=_number(net / "ipv4/nexthop_compat_mode", 0) != 0,
         networkd=_networkd(root),
-        memory_short=_memory_short(root),
+        memory_limit=min((limit for limit, _ in _memory(root)), default=None),
+        memory_short=min((limit for limit, used in _memory(root) if used > _SHORT * limit), default=None),
     )
 
 
@@ -92,15 +95,15 @@ def _is_yes(word: str) -> bool:
     return word.strip().lower() in ("1", "yes", "y", "true", "t", "on")
 
 
-def _memory_short(root: Path) -> int | None:
-    """The lowest limit that is nearly reached, of our own cgroup and those around it."""
-    limits = []
+def _memory(root: Path) -> list[tuple[int, int]]:
+    """The limits of our own cgroup and those around it, and what is used of each, in octets."""
+    found = []
     for path in _groups(root):
         for limit_file, used_file in _CGROUP_FILES:
             limit = _number(root / limit_file.format(path), 0)  # Version 2 has the word `max` for none.
-            if limit and _number(root / used_file.format(path), 0) > _SHORT * limit:
-                limits.append(limit)
-    return min(limits, default=None)
+            if 0 < limit < _NO_LIMIT:
+                found.append((limit, _number(root / used_file.format(path), 0)))
+    return found
 
 
 def _groups(root: Path) -> list[str]:

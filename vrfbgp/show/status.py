@@ -29,10 +29,9 @@ def _summary(page: Page, status: Json) -> None:
     networks, gateways = status["networks"], status["gateways"]
     worse = [problem for problem in status["problems"] if problem["severity"] != "notice"]
     counted = f"{_working(networks)}, {_sessions(networks)}{count(len(gateways), 'gateway')}"
+    # A session that is down is none of the problems, and nobody is to read that there is none.
     well = all(one["state"] == "ok" for one in [*networks, *gateways])
-    if (
-        worse or well
-    ):  # A session that is down is none of the problems, and nobody is to read that there is none.
+    if worse or well:
         counted += f", {count(len(worse), 'problem')}"
     words = [f"Node {status['node'] or '(no config yet)'}:", counted]
     if status["config"]["refused"]:

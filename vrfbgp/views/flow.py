@@ -8,7 +8,7 @@ import errno
 import os
 
 from vrfbgp.core import Core
-from vrfbgp.model import IPAddress, KernelRoute, table_word
+from vrfbgp.model import IPAddress, KernelRoute, Rule, table_word
 from vrfbgp.steering import is_open
 from vrfbgp.views import missing
 from vrfbgp.views.prefix import paths
@@ -101,7 +101,7 @@ def _why_elsewhere(core: Core, found: Walk, src: IPAddress) -> str:
         return "the node is drained, and all of the gateway's networks are Open"
     if is_open(gateway, networks):
         return "none of the gateway's networks has a route, and all of them are Open"
-    if found.rule is not None and core.intent is not None and found.rule.priority < core.intent.rule_priority:
+    if found.rule is not None and _before_ours(core, found.rule):
         return f"rule '{found.rule}' is not ours, and stands before ours"
     return "the gateway's rules do not stand yet"
 
@@ -128,7 +128,14 @@ def _missing(core: Core, found: Walk, src: IPAddress, dst: IPAddress, now: float
         return [missing.missing(None, text, "compare vrfbgp status")]
     if found.rule is not None and found.rule.ours and found.rule.dst is not None:
         return []
-    return missing.of_gateway(core, gateway, src, dst, now)
+    others = missing.of_gateway(core, gateway, src, dst, now)
+    if found.rule is not None and _before_ours(core, found.rule):
+        return [missing.ahead(core, gateway, found.rule), *others]
+    return others
+
+
+def _before_ours(core: Core, rule: Rule) -> bool:
+    return not rule.ours and core.intent is not None and rule.priority < core.intent.rule_priority
 
 
 # -- the kernel's answer ---------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from vrfbgp.core import Core
 from vrfbgp.intent import GatewayIntent, Severity
-from vrfbgp.model import Family, IPAddress, Nlri, network_of
+from vrfbgp.model import Family, IPAddress, Nlri, Rule, network_of
 from vrfbgp.network import Network
 from vrfbgp.notification import describe
 from vrfbgp.rib.reach import covering
@@ -33,9 +33,15 @@ def of_gateway(core: Core, gateway: GatewayIntent, src: IPAddress, dst: IPAddres
     if not core.drain.steers:
         return [missing(None, "the node is drained", "take it back: vrfbgp drain --undo")]
     found = list(_rules(core, src))
-    for name in gateway.networks:
-        found.append(_of_network(core, name, dst, now))
-    return found
+    told = (_of_network(core, name, dst, now) for name in gateway.networks)
+    return found + [one for one in told if one is not None]
+
+
+def ahead(core: Core, gateway: GatewayIntent, rule: Rule) -> Json:
+    """Somebody else's rule takes the gateway's packets before any of ours is asked."""
+    behind = (core.intent.rule_priority if core.intent else rule.priority) + len(gateway.networks)
+    remedy = f"remove it, or give it a priority above {behind}"
+    return missing(None, f"the rule '{rule}' is somebody else's, and takes the packets first", remedy)
 
 
 def _rules(core: Core, src: IPAddress) -> Iterator[Json]:
@@ -46,8 +52,8 @@ def _rules(core: Core, src: IPAddress) -> Iterator[Json]:
             yield missing(None, f"the rule '{rule}' does not stand yet: {why}")
 
 
-def _of_network(core: Core, name: str, dst: IPAddress, now: float) -> Json:
-    """The first thing that is missing."""
+def _of_network(core: Core, name: str, dst: IPAddress, now: float) -> Json | None:
+    """The first thing that is missing; None if it has a route, and it is no fault of the network's."""
     intent = core.intent
     wanted = next((network for network in intent.networks if network.name == name), None) if intent else None
     if wanted is None:
@@ -62,6 +68,10 @@ def _of_network(core: Core, name: str, dst: IPAddress, now: float) -> Json:
     found = _announced(core, table, dst, now) or _sessions(core, network)
     if found:
         return found
+    if any(
+        table.state(Family.of(dst), nlri) is RouteState.INSTALLED for nlri in (*covering(dst), DEFAULT_ROUTE)
+    ):
+        return None
     text = f"none of its peers announces a prefix with {dst} in it"
     gone = withdrawn(network, Family.of(dst), {*covering(dst), DEFAULT_ROUTE}, now)
     return missing(name, text, "let the network's router announce one") | {"withdrawn": gone}

@@ -190,7 +190,7 @@ def gateway_state(core: Core, intent: Intent, gateway: GatewayIntent) -> Gateway
     stopped = (NetworkState.DEGRADED, NetworkState.DOWN)
     known = {network.name for network in intent.networks}
     gone = any(n not in known or network_state(core, n) in stopped for n in gateway.networks)
-    if gateway.degraded or gone:
+    if gateway.degraded or gone or f"EgressGateway {gateway.name}" in core.problems.degraded:
         return GatewayState.DEGRADED
     return GatewayState.OK
 

@@ -85,8 +85,9 @@ def test_what_networkd_removes(tmp_path: Path, files: dict[str, str], manages: t
 def test_a_memory_limit_counts_once_it_is_nearly_reached(tmp_path: Path) -> None:
     group = "sys__fs__cgroup__pods__a__memory."
     found = put(tmp_path, proc__self__cgroup="0::/pods/a", **{f"{group}max": "max", f"{group}current": 99})
-    assert found.memory_short is None
-    assert put(tmp_path, **{f"{group}max": 1000}).memory_short is None
+    assert (found.memory_limit, found.memory_short) == (None, None)
+    limited = put(tmp_path, **{f"{group}max": 1000})
+    assert (limited.memory_limit, limited.memory_short) == (1000, None)
     assert put(tmp_path, **{f"{group}current": 950}).memory_short == 1000
     above = "sys__fs__cgroup__pods__memory."
     assert put(tmp_path, **{f"{above}max": 900, f"{above}current": 899}).memory_short == 900
@@ -100,3 +101,4 @@ def test_the_limit_of_cgroups_of_version_1(tmp_path: Path) -> None:
         **{f"{group}limit_in_bytes": 1000, f"{group}usage_in_bytes": 950},
     )
     assert found.memory_short == 1000
+    assert put(tmp_path, **{f"{group}limit_in_bytes": 9223372036854771712}).memory_limit is None
