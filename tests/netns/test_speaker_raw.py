@@ -655,6 +655,7 @@ def test_p8_what_was_taken_back_before_the_session_stood_is_not_announced(lab: L
                     speaker.speaker.send(request)
                 await until(lambda: not speaker.speaker._asked, "answers")
                 await peer.open(CAPABILITIES)
+                await speaker.expect(SessionUp)
                 speaker.speaker.send(SendEndOfRib(PEER, Family.IPV4))
                 announced = b""
                 while (told := await peer.read())[1] != bytes(4):

@@ -145,6 +145,16 @@ class Session(Peer):  # type: ignore[misc]
             self._reset("stop, the configuration changed")
             self._delay.reset()
 
+    def reconfigure(self, restart_neighbor: Any = None) -> None:
+        """The configuration was read again, and is the same for this peer.
+
+        ExaBGP then compares the routes that stand in it. There are none; but of a session that begins in the
+        same turn it has just forgotten the former ones, stumbles over that, and ends it.
+        """
+        super().reconfigure(restart_neighbor)
+        self._neighbor = None
+        self.neighbor.previous = None
+
     def _reset(self, message: str = "", error: Any = "") -> None:
         super()._reset(message, error)
         self.tell_state(b"idle")

@@ -47,3 +47,37 @@ def test_it_is_a_whole_session_of_which_nothing_remains() -> None:
     assert kinds.count(Kind.UPDATES) > 1
     assert [payload for kind, _, _, payload in frames if kind == Kind.ANSWER] == ["", "", ""]
     assert found == {"files": True, "signals": True, "ribs": 0, "connection": "vrfbgp.speaker.connection"}
+
+
+RELOAD_AT_ONCE = """
+from vrfbgp.speaker.entry import load
+load()
+from vrfbgp.speaker.channel import Channel
+from vrfbgp.speaker.session import Session
+begin, received, due = Session.begin, Channel.received, []
+
+def begin_and_reload(self):
+    begin(self)
+    due.append(("9", "reload"))
+
+def received_and_due(self):
+    yield from received(self)
+    while due:
+        yield due.pop()
+
+Session.begin, Channel.received = begin_and_reload, received_and_due
+"""
+
+
+def test_x22_a_reload_in_the_moment_of_its_begin_ends_no_session() -> None:
+    script = RELOAD_AT_ONCE + SCRIPT[SCRIPT.index("from exabgp.reactor") :]
+    done = subprocess.run(
+        [sys.executable, "-c", "import json, os, signal\n" + script],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    kinds = [Kind(kind) for kind, *_ in json.loads(done.stdout)["frames"]]
+    assert Kind.UP in kinds
+    assert Kind.DOWN not in kinds, done.stderr
