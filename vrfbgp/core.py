@@ -75,6 +75,7 @@ from vrfbgp.requests import (
     SpeakerRequest,
     Withdraw,
 )
+from vrfbgp.scarcity import bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,8 @@ class Core:
         for name in self.networks.keys() - {network.name for network in running}:
             self._asked += self.announcements.withdraw_all(name)
             self.planner.retire(self.networks.pop(name), self._asked)
-        for wanted in running:
+        memory = self.host.surroundings.memory_limit
+        for wanted in (bounded(network, memory, len(running)) for network in running):
             network = self.networks.get(wanted.name)
             if network is None:
                 self.networks[wanted.name] = Network(wanted, now)

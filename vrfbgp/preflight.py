@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Set
 
 from vrfbgp.intent import Intent, NetworkIntent, Problem, Reason, Severity
 from vrfbgp.model import MAIN_TABLE, Action, Family, IPNetwork, Rule
+from vrfbgp.scarcity import is_bounded, most
 from vrfbgp.surroundings import Surroundings
 
 SUBJECT = "node"
@@ -114,19 +115,14 @@ def _memory(around: Surroundings, intent: Intent) -> Iterator[Problem]:
             "bound what is learned (maxRoutes, maxPrefixes)"
         )
         return
-    unbounded = ", ".join(network.name for network in intent.networks if not _is_bounded(network))
-    if around.memory_limit is not None and unbounded:
+    limit, networks = around.memory_limit, intent.networks
+    if limit is not None and (unbounded := [one for one in networks if not is_bounded(one)]):
+        taken = ", ".join(f"{one.name} {most(one, limit, len(networks))}" for one in unbounded)
         yield _notice(
-            f"routes count towards the memory limit of {around.memory_limit >> 20} MiB, and nothing bounds "
-            f"how many a peer may announce in {unbounded}: at the limit, the kernel ends the daemon, for all "
-            "networks; set maxRoutes, or maxPrefixes for each peer (a route takes about 250 octets, and 400 "
-            "with a backup)"
+            f"routes count towards the memory limit of {limit >> 20} MiB, at which the kernel ends the "
+            f"daemon, for all networks; so this many prefixes are learned at most: {taken}; set maxRoutes, "
+            "or maxPrefixes for each peer, if that is not what you want"
         )
-
-
-def _is_bounded(network: NetworkIntent) -> bool:
-    limits = (peer.max_prefixes for peer in network.peers)
-    return network.max_routes is not None or all(limit and limit.enforced for limit in limits)
 
 
 def _speaks_ipv6(network: NetworkIntent) -> bool:

@@ -74,7 +74,7 @@ def told(around: Surroundings, *networks: NetworkIntent, range_: str = V4, route
         ),
         (Surroundings(networkd=("ManageForeignRoutes",)), (), V4, "ManageForeignRoutes=no"),
         (Surroundings(memory_limit=512 << 20, memory_short=512 << 20), (RED,), V4, "512 MiB is nearly"),
-        (Surroundings(memory_limit=512 << 20), (RED, BOUNDED), V4, "a peer may announce in red:"),
+        (Surroundings(memory_limit=512 << 20), (RED, BOUNDED), V4, "at most: red 540016; set"),
     ],
 )
 def test_it_is_told_with_the_remedy(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+from dataclasses import dataclass
 from pathlib import Path
 
 from vrfbgp.model import Family
@@ -12,9 +13,9 @@ _NETWORKD = ("ManageForeignRoutes", "ManageForeignRoutingPolicyRules", "ManageFo
 """All are yes unless they are set otherwise."""
 _NETWORKD_DIRS = ("etc", "run", "usr/local/lib", "usr/lib")
 """Of files with one name, the first counts; then all in the order of their names (networkd.conf(5))."""
-_CGROUP_FILES = (
-    ("sys/fs/cgroup{}/memory.max", "sys/fs/cgroup{}/memory.current"),
-    ("sys/fs/cgroup/memory{}/memory.limit_in_bytes", "sys/fs/cgroup/memory{}/memory.usage_in_bytes"),
+_CGROUPS = (
+    ("sys/fs/cgroup{}", "memory.max", "memory.current", "inactive_file"),
+    ("sys/fs/cgroup/memory{}", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
 """Of versions 2 and 1 (cgroup-v2.rst, cgroup-v1/memory.rst)."""
 _SHORT = 0.9
@@ -25,7 +26,7 @@ _NO_LIMIT = 1 << 60
 
 def read(root: Path = Path("/")) -> Surroundings:
     """The settings as they are now, of the network namespace and the cgroup of this process."""
-    net = root / "proc/sys/net"
+    net, memories = root / "proc/sys/net", _memories(root)
     return Surroundings(
         ip_forward=_number(net / "ipv4/ip_forward", 1) != 0,
         ipv6_forwarding=_number(net / "ipv6/conf/all/forwarding", 1) != 0,
@@ -39,8 +40,8 @@ def read(root: Path = Path("/")) -> Surroundings:
         },
         nexthop_compat_mode=_number(net / "ipv4/nexthop_compat_mode", 0) != 0,
         networkd=_networkd(root),
-        memory_limit=min((limit for limit, _ in _memory(root)), default=None),
-        memory_short=min((limit for limit, used in _memory(root) if used > _SHORT * limit), default=None),
+        memory_limit=min((memory.limit for memory in memories), default=None),
+        memory_short=min((memory.limit for memory in memories if memory.is_short), default=None),
     )
 
 
@@ -95,14 +96,39 @@ def _is_yes(word: str) -> bool:
     return word.strip().lower() in ("1", "yes", "y", "true", "t", "on")
 
 
-def _memory(root: Path) -> list[tuple[int, int]]:
-    """The limits of our own cgroup and those around it, and what is used of each, in octets."""
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """The memory limit of a cgroup, in octets, and where it is told what of it is used."""
+
+    limit: int
+    used: Path
+    stat: Path
+    idle: str
+    """The word there for pages of files that nobody used lately: they are given back when room is needed."""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether nearly all of it is used."""
+        most = _SHORT * self.limit
+        return (used := _number(self.used, 0)) > most and used - self._idle() > most
+
+    def _idle(self) -> int:
+        try:
+            words = dict(line.split()[:2] for line in self.stat.read_text().splitlines())
+        except (OSError, ValueError):
+            return 0
+        return int(words.get(self.idle, 0))
+
+
+def _memories(root: Path) -> list[_Memory]:
+    """The limits of our own cgroup and those around it."""
     found = []
     for path in _groups(root):
-        for limit_file, used_file in _CGROUP_FILES:
-            limit = _number(root / limit_file.format(path), 0)  # Version 2 has the word `max` for none.
+        for directory, limit_file, used, idle in _CGROUPS:
+            group = root / directory.format(path)
+            limit = _number(group / limit_file, 0)  # Version 2 has the word `max` for none.
             if 0 < limit < _NO_LIMIT:
-                found.append((limit, _number(root / used_file.format(path), 0)))
+                found.append(_Memory(limit, group / used, group / "memory.stat", idle))
     return found
 
 

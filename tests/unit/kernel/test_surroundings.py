@@ -89,6 +89,7 @@ def test_a_memory_limit_counts_once_it_is_nearly_reached(tmp_path: Path) -> None
     limited = put(tmp_path, **{f"{group}max": 1000})
     assert (limited.memory_limit, limited.memory_short) == (1000, None)
     assert put(tmp_path, **{f"{group}current": 950}).memory_short == 1000
+    assert put(tmp_path, **{f"{group}stat": "anon 700\ninactive_file 240"}).memory_short is None, "a cache"
     above = "sys__fs__cgroup__pods__memory."
     assert put(tmp_path, **{f"{above}max": 900, f"{above}current": 899}).memory_short == 900
 

@@ -80,7 +80,7 @@ class ExternalNetworkSpec(Strict):
     max_routes: Annotated[Annotated[Int, within(1, 2**31 - 1)] | None, OURS, ACTED] = None
     """How many prefixes are learned in each family, from all peers together. The excess is not taken, nor
     kept, and is [asked for](reload.md#route-refresh) when there is room; `status` says so, and warns from
-    75 % on.
+    75 % on. Not set, there is no limit, unless [memory has one](isolation.md#what-a-hostile-peer-can-do).
     """
     default_route: Annotated[Annotated[Text, one_of("Accept", "Reject")], OURS, ACTED] = "Accept"
     """Whether a default route is learned; it stays in the network's table."""
