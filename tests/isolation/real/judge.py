@@ -166,6 +166,7 @@ class Judge:
         surely = {pair for pair, hops in ways.items() if _is_answered(hops, pair[1])}
         self.suspect = None
         self._since, self._excused, self._gaps_excused = [truth], False, False
+        self._wires.begin()
         self._wires.fire(list(ways))
         self._await(surely, ways)
         self.judge_packets()

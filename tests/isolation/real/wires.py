@@ -1,7 +1,8 @@
 """Real packets from every gateway, all the time, and who saw them: a capture at the far end of every wire.
 
-Each datagram carries a number: 0 in the steady stream, that of its volley otherwise. What is counted is what
-came out of the node, by wire, source and destination.
+Each datagram carries a number: in the steady stream that of its era, that of its volley otherwise. What is
+counted is what came out of the node, by wire, source and destination; not what was sent in an era before: a
+packet may have been routed then, and have waited for a neighbour until now.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ RATE = 200
 TURN = 0.01
 """Seconds between two looks."""
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
+STREAM = 1 << 31
+"""Marks the numbers of the steady stream."""
 SO_RCVBUFFORCE = 33
 SOL_PACKET, PACKET_STATISTICS = 263, 6
 Seen = tuple[str, Host, Host]
@@ -48,7 +51,7 @@ class Wires:
         """Of the steady stream, since it was last resumed."""
         self._held = False
         self._volley: set[Seen] = set()
-        self._number = 0
+        self._number = self._era = 0
         self._destinations: tuple[Host, ...] = ()
         self._quiet = threading.Event()
         self._end = threading.Event()
@@ -100,6 +103,11 @@ class Wires:
         with self._lock:
             self._sent, self._came, self._held = Counter(), Counter(), False
 
+    def begin(self) -> None:
+        """A new era: what was sent before is not counted any more when it comes out."""
+        with self._lock:
+            self._era += 1
+
     def fire(self, pairs: Sequence[Pair]) -> None:
         """A volley: one packet for each pair; those of the one before count no more."""
         with self._lock:
@@ -140,7 +148,7 @@ class Wires:
         for src in self._sockets:
             fitting = [dst for dst in self._destinations if dst.version == src.version]
             for _, place in zip(range(count), itertools.count(turns[src]), strict=False):
-                if fitting and self._send(src, dst := fitting[place % len(fitting)], 0):
+                if fitting and self._send(src, dst := fitting[place % len(fitting)], STREAM | self._era):
                     self._sent[src, dst] += 1
             turns[src] += count
 
@@ -167,9 +175,10 @@ class Wires:
                 if (found := _parse(sender[1], frame)) is not None:
                     src, dst, number = found
                     self.captured += 1
-                    self._counts[name, src, dst] += 1
-                    self._came[src, dst] += number == 0
-                    if number and number == self._number:
+                    if number in (self._number, STREAM | self._era):
+                        self._counts[name, src, dst] += 1
+                    self._came[src, dst] += bool(number & STREAM)
+                    if number == self._number:
                         self._volley.add((name, src, dst))
             statistics = capture.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
             assert struct.unpack("II", statistics)[1] == 0, f"the capture on {name} lost packets"
