@@ -225,7 +225,7 @@ class Core:
             self._asked += self.announcements.withdraw_all(name)
             self.planner.retire(self.networks.pop(name), self._asked)
         memory = self.host.surroundings.memory_limit
-        for wanted in (bounded(network, memory, len(running)) for network in running):
+        for wanted in (bounded(network, memory, len(intent.networks)) for network in running):
             network = self.networks.get(wanted.name)
             if network is None:
                 self.networks[wanted.name] = Network(wanted, now)
